@@ -1,0 +1,81 @@
+/**
+ * Where samples are: voxel grids in patient space (DICOM LPS, millimetres, PS3.3 C.7.6.2.1.1) and 2D/3D scan
+ * geometries. Axis order is [slice][row][column] and [view][row][channel], always; angles are radians.
+ */
+
+/** A vector in patient coordinates, LPS (+x left, +y posterior, +z superior), millimetres or unit length. */
+export type Vector3 = readonly [number, number, number];
+
+/** A regular voxel grid in patient space. */
+export interface GridGeometry {
+  /** Number of samples `[slices, rows, columns]`. */
+  readonly size: readonly [number, number, number];
+  /** Distance between sample centres `[slice, row, column]` in mm. */
+  readonly spacingMm: readonly [number, number, number];
+  /** Patient position of the centre of voxel [0][0][0], mm. */
+  readonly originMm: Vector3;
+  /** Unit vectors along which each index grows, in patient space. */
+  readonly direction: {
+    readonly slice: Vector3;
+    readonly row: Vector3;
+    readonly column: Vector3;
+  };
+}
+
+/** Axial, unrotated axes: columns to +x, rows to +y, slices to +z. */
+export const AXIAL_DIRECTION: GridGeometry["direction"] = {
+  slice: [0, 0, 1],
+  row: [0, 1, 0],
+  column: [1, 0, 0],
+};
+
+/**
+ * An axial grid centred on the origin (the scanner's isocentre), as phantoms and reconstructions use.
+ *
+ * @param size - `[slices, rows, columns]`
+ * @param spacingMm - `[slice, row, column]` in mm
+ */
+export function createCentredGrid(
+  size: readonly [number, number, number],
+  spacingMm: readonly [number, number, number],
+): GridGeometry {
+  return {
+    size,
+    spacingMm,
+    originMm: [
+      (-(size[2] - 1) / 2) * spacingMm[2],
+      (-(size[1] - 1) / 2) * spacingMm[1],
+      (-(size[0] - 1) / 2) * spacingMm[0],
+    ],
+    direction: AXIAL_DIRECTION,
+  };
+}
+
+/** Number of voxels in a grid. */
+export function countVoxels(geometry: GridGeometry): number {
+  return geometry.size[0] * geometry.size[1] * geometry.size[2];
+}
+
+/**
+ * A third-generation fan-beam scan with an equiangular (arc) detector; one detector row.
+ *
+ * Conventions (tomography.md §2): source at D(cosβ, sinβ), ray angle γ from the central ray, normal angle
+ * θ = β + π/2 − γ, s = x cosθ + y sinθ = D sinγ.
+ */
+export interface FanArcGeometry {
+  readonly kind: "fan-arc";
+  /** Source to isocentre D, mm. */
+  readonly sourceToIsoMm: number;
+  /** Source to detector, mm. */
+  readonly sourceToDetectorMm: number;
+  readonly channels: number;
+  /** Angle between neighbouring channels Δγ, rad. */
+  readonly channelPitchRad: number;
+  /** The central ray meets the detector at channel (channels − 1)/2 + channelOffset. */
+  readonly channelOffset: number;
+  /** Source angle β of each view, rad. */
+  readonly anglesRad: Float64Array;
+}
+
+/** Scan geometries; grows by one member per geometry. */
+export type ScanGeometry = FanArcGeometry;

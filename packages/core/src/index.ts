@@ -1,0 +1,36 @@
+/**
+ * `@alara/core`: the nouns that every package shares. Nothing here knows about CT physics, files or networks.
+ */
+export { computeSha256, stringifyCanonical } from "./digest.ts";
+export type { Enhancer, EnhancerDescription } from "./enhancer.ts";
+export { AlaraError, CoreError, type CoreErrorCode } from "./errors.ts";
+export {
+  createFftPlan,
+  type FftPlan,
+  nextPowerOfTwo,
+  transform2d,
+  transformForward,
+  transformInverse,
+} from "./fft.ts";
+export {
+  AXIAL_DIRECTION,
+  countVoxels,
+  createCentredGrid,
+  type FanArcGeometry,
+  type GridGeometry,
+  type ScanGeometry,
+  type Vector3,
+} from "./geometry.ts";
+export type { LinearOperator, RealArray } from "./operator.ts";
+export type { LongWorkOptions, Progress, ProgressCallback } from "./progress.ts";
+export { createRandom, type Random, type RandomState, restoreRandom } from "./random.ts";
+export { createRegistry, type Registry } from "./registry.ts";
+export {
+  createVolume,
+  getSlab,
+  getSliceData,
+  type Image,
+  type Sinogram,
+  type Unit,
+  type Volume,
+} from "./volume.ts";

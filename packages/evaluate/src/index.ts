@@ -1,0 +1,2 @@
+/** `@alara/evaluate` */
+export {};
