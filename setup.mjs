@@ -146,6 +146,8 @@ function findOuterPath() {
   return { key, value: kept.join(path.delimiter) };
 }
 
+let runningChild;
+
 /** Runs a command with its output on stderr; resolves with the exit code and the last of what it said. */
 function runCommand(command, args, environment, options = {}) {
   return new Promise((resolve) => {
@@ -155,6 +157,7 @@ function runCommand(command, args, environment, options = {}) {
       shell: WINDOWS && options.needsShell === true,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    runningChild = child;
     let said = "";
     const hear = (chunk) => {
       said = (said + chunk).slice(-20_000);
@@ -212,7 +215,7 @@ async function runNpm(args) {
 
 async function installDependencies() {
   say("installing the locked dependencies (once; about 1 GB on disk) …");
-  const result = await runNpm([
+  const install = [
     "ci",
     "--no-audit",
     "--no-fund",
@@ -221,7 +224,18 @@ async function installDependencies() {
     "--fetch-retries=2",
     "--fetch-retry-mintimeout=1000",
     "--fetch-retry-maxtimeout=5000",
-  ]);
+  ];
+  let result = await runNpm(install);
+  // Folders that change underneath: an npm whose setup was killed is still at work. Let it end.
+  for (
+    let attempt = 0;
+    attempt < 5 && result.code !== 0 && /ENOTEMPTY|ENOENT|EBUSY/.test(result.said);
+    attempt++
+  ) {
+    say("node_modules is being changed by another process; trying again …");
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    result = await runNpm(install);
+  }
   if (result.code !== 0) throw explainInstallFailure(result.said);
   if (!dependenciesInstalled()) {
     throw new SetupError(
@@ -388,6 +402,7 @@ async function main() {
     ["SIGHUP", 129],
   ]) {
     process.once(signal, () => {
+      runningChild?.kill(signal);
       unlock();
       process.exit(code);
     });
