@@ -1,2 +1,33 @@
-/** `@alara/enhance` */
-export {};
+/**
+ * `@alara/enhance`: every way to make a volume better behind one `Enhancer`, model bundles, recipes and guards.
+ */
+export {
+  type IntendedRange,
+  MODEL_SCHEMA,
+  type ModelBundle,
+  type ModelCard,
+  openBundle,
+  packBundle,
+  type Range,
+} from "./bundle.ts";
+export { EnhanceError, type EnhanceErrorCode } from "./errors.ts";
+export { createGaussianEnhancer, createGaussianKernel, type GaussianOptions, smoothSlice } from "./gaussian.ts";
+export { checkIntendedRange, type InputFacts, type RangeFinding } from "./guards.ts";
+export { createIdentityEnhancer } from "./identity.ts";
+export { createNetworkEnhancer, type NetworkEnhancerOptions } from "./network.ts";
+export {
+  type InsertionRecipe,
+  type PhantomRecipe,
+  parseRecipe,
+  RECIPE_SCHEMA,
+  type Recipe,
+} from "./recipe.ts";
+export {
+  createEnhancer,
+  type EnhancerEnvironment,
+  type EnhancerFactory,
+  type EnhancerOption,
+  enhancers,
+} from "./registry.ts";
+export { blendStrength } from "./strength.ts";
+export { planTiles, type Tile, type TileOptions } from "./tiles.ts";

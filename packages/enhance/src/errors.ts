@@ -1,0 +1,22 @@
+/** The error class of `enhance` and its stable codes. */
+import { AlaraError } from "@alara/core";
+
+/** Codes that `enhance` throws. */
+export type EnhanceErrorCode =
+  /** A file of a model bundle does not have the sha256 that model.json states. */
+  | "DIGEST_MISMATCH"
+  /** model.json is missing, unreadable, of another schema, or lists files that are not there. */
+  | "BUNDLE_INVALID"
+  /** A recipe has unknown or wrong fields. */
+  | "RECIPE_INVALID"
+  /** The input lies outside the range that the model's card states. */
+  | "OUTSIDE_INTENDED_RANGE"
+  /** The method needs neighbouring slices that the input does not have. */
+  | "NEEDS_NEIGHBOURS"
+  /** A parameter is outside its range. */
+  | "OUT_OF_RANGE"
+  /** The network returned something that cannot be an image of the input. */
+  | "BAD_NETWORK_OUTPUT";
+
+/** Error of the `enhance` package. */
+export class EnhanceError extends AlaraError<EnhanceErrorCode> {}
