@@ -2,6 +2,7 @@
  * `@alara/evaluate`: what an enhancement did to image quality, measured and stated. Runs anywhere; writes no files.
  */
 export { EvaluateError, type EvaluateErrorCode } from "./errors.ts";
+export { BIAS_CLUSTER_PX, BIAS_MINIMUM_VOXELS, type HuBias, measureHuBias } from "./hu-bias.ts";
 export {
   type Metric,
   type MetricOptions,
@@ -12,4 +13,20 @@ export {
   measureSsim,
   metrics,
 } from "./metrics.ts";
+export {
+  findNoiseTiles,
+  measureNoise,
+  NOISE_MINIMUM_TILES,
+  type NoiseResult,
+  type NoiseTiles,
+} from "./noise.ts";
 export { type HuWindow, LUNG_WINDOW, type Region, SOFT_TISSUE_WINDOW, WIDE_WINDOW } from "./region.ts";
+export { measureStructureLoss, type StructureResult } from "./structure.ts";
+export {
+  classifyTissues,
+  selectTissue,
+  TISSUE_CLASSES,
+  type TissueClass,
+  type TissueMap,
+  type TissueOptions,
+} from "./tissues.ts";
