@@ -49,20 +49,14 @@ function listFiles(folder, accept, found = []) {
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) {
-      if (entry.name !== "node_modules") listFiles(file, accept, found);
+      if (entry.name !== "node_modules" && entry.name !== "test") listFiles(file, accept, found);
     } else if (accept(file)) found.push(file);
   }
   return found;
 }
 
 function listInPackages(accept) {
-  const packages = path.join(ROOT, "packages");
-  return fs
-    .readdirSync(packages)
-    .map((name) => path.join(packages, name, "src"))
-    .filter((folder) => fs.existsSync(folder))
-    .flatMap((folder) => listFiles(folder, accept))
-    .sort();
+  return listFiles(path.join(ROOT, "packages"), accept).sort();
 }
 
 function digestFiles(files) {
@@ -86,11 +80,11 @@ function computeInputs() {
   };
 }
 
+/** Compiled kernels lie in `packages/<name>/generated/`; they are not committed. */
 function listKernelOutputs() {
-  return listInPackages((file) => file.split(path.sep).includes("generated")).map((file) => [
-    path.relative(ROOT, file).split(path.sep).join("/"),
-    fs.statSync(file).size,
-  ]);
+  return listInPackages((file) => path.relative(ROOT, file).split(path.sep)[2] === "generated").map(
+    (file) => [path.relative(ROOT, file).split(path.sep).join("/"), fs.statSync(file).size],
+  );
 }
 
 function kernelOutputsMatch(outputs) {
