@@ -1,2 +1,4 @@
-/** `@alara/testing` */
-export {};
+/**
+ * `@alara/testing`: what tests and benches of several packages share. Private; never published.
+ */
+export { findDataFolder } from "./data-folder.ts";

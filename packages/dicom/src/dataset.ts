@@ -1,0 +1,63 @@
+/**
+ * The dataset: an ordered map of elements that keep their raw bytes (PS3.5 §7). What is not touched is written back
+ * byte for byte; sequences are opaque bytes until someone asks for their items.
+ */
+import type { DicomLimits } from "./limits.ts";
+
+/** How elements are laid out: value representation written or implied; little endian. */
+export type DicomEncoding = "implicit-le" | "explicit-le";
+
+/** One element with its raw value field. */
+export interface DicomElement {
+  /** group × 65536 + element */
+  readonly tag: number;
+  /** Two capital letters; in implicit VR, from the dictionary ("UN" when unknown). */
+  readonly vr: string;
+  /**
+   * The value field as in the file (a view, not a copy). When `undefinedLength`, everything between the header and
+   * the end of the sequence delimitation item.
+   */
+  readonly bytes: Uint8Array;
+  /** Whether the header said FFFFFFFF. */
+  readonly undefinedLength: boolean;
+  /** Byte offset of the element's header in its file; −1 for elements made in memory. */
+  readonly offset: number;
+}
+
+/** Elements in ascending tag order with what is needed to interpret them. */
+export interface DicomDataset {
+  readonly encoding: DicomEncoding;
+  readonly elements: ReadonlyMap<number, DicomElement>;
+  /** 0 at the top, one more per enclosing sequence. */
+  readonly depth: number;
+  readonly limits: DicomLimits;
+}
+
+/** A file: group 0002 and the dataset. */
+export interface DicomFile {
+  /** File meta information, always explicit little endian; empty for files without it. */
+  readonly meta: DicomDataset;
+  readonly dataset: DicomDataset;
+  /** From (0002,0010); guessed from the first element when the file has no meta information. */
+  readonly transferSyntaxUid: string;
+}
+
+/**
+ * A dataset with some elements replaced, added or (with `null`) removed. The others are shared, not copied.
+ *
+ * @param edits - by tag
+ */
+export function editDataset(
+  dataset: DicomDataset,
+  edits: ReadonlyMap<number, DicomElement | null>,
+): DicomDataset {
+  const kept: DicomElement[] = [];
+  for (const element of dataset.elements.values()) {
+    if (!edits.has(element.tag)) kept.push(element);
+  }
+  for (const element of edits.values()) {
+    if (element !== null) kept.push(element);
+  }
+  kept.sort((a, b) => a.tag - b.tag);
+  return { ...dataset, elements: new Map(kept.map((element) => [element.tag, element])) };
+}

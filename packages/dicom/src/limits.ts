@@ -1,0 +1,26 @@
+/**
+ * What the reader refuses before it allocates: nothing is ever sized from a length that a file merely declares.
+ */
+
+/** Bounds on what one file may contain. */
+export interface DicomLimits {
+  /** Element and item headers visited in one file. Default 1 000 000. */
+  readonly maxElements: number;
+  /** Depth of nested sequences. Default 32. */
+  readonly maxDepth: number;
+  /** Bytes of one file. Default 2 GiB. */
+  readonly maxFileBytes: number;
+  /** Bytes of one decoded frame. Default 256 MiB. */
+  readonly maxFrameBytes: number;
+  /** Frames of one file. Default 65 536. */
+  readonly maxFrames: number;
+}
+
+/** The limits in force when a caller names none. */
+export const DEFAULT_DICOM_LIMITS: DicomLimits = {
+  maxElements: 1_000_000,
+  maxDepth: 32,
+  maxFileBytes: 2 ** 31,
+  maxFrameBytes: 2 ** 28,
+  maxFrames: 65_536,
+};

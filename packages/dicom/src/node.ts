@@ -1,0 +1,11 @@
+/**
+ * `@alara/dicom/node`: folders in, folders out.
+ */
+export {
+  createFileSource,
+  type FindInputFilesOptions,
+  findInputFiles,
+  type InputFiles,
+  type ScanSeriesFilesOptions,
+  scanSeriesFiles,
+} from "./node/input-files.ts";

@@ -1,0 +1,142 @@
+/**
+ * Typed access to element values (PS3.5 §6.2). Absent and empty are `undefined`; malformed is an error that names
+ * the tag and never the value. Text is decoded as Latin-1: right for ASCII, and lossless for bytes of any character
+ * set, which stays what (0008,0005) says.
+ */
+import type { DicomDataset, DicomElement } from "./dataset.ts";
+import { DicomError } from "./errors.ts";
+import { formatTag, isPrivateTag } from "./tags.ts";
+
+/** Bytes as Latin-1 text: code unit = byte. */
+export function decodeLatin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}
+
+function trimPadding(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (end > start && (text.charCodeAt(end - 1) === 32 || text.charCodeAt(end - 1) === 0)) end--;
+  while (start < end && text.charCodeAt(start) === 32) start++;
+  return text.slice(start, end);
+}
+
+/** All values of a text element, split at backslashes and trimmed; `undefined` when absent or empty. */
+export function readTexts(dataset: DicomDataset, tag: number): string[] | undefined {
+  const element = dataset.elements.get(tag);
+  if (element === undefined || element.bytes.length === 0) return undefined;
+  const text = trimPadding(decodeLatin1(element.bytes));
+  return text === "" ? undefined : text.split("\\").map(trimPadding);
+}
+
+/** The first value of a text element; `undefined` when absent or empty. */
+export function readText(dataset: DicomDataset, tag: number): string | undefined {
+  const first = readTexts(dataset, tag)?.[0];
+  return first === "" ? undefined : first;
+}
+
+/** Digits and dots, at most 64 characters, no empty component (PS3.5 §9.1; leading zeros tolerated). */
+export function isValidUid(uid: string): boolean {
+  return uid.length <= 64 && /^[0-9]+(\.[0-9]+)*$/.test(uid);
+}
+
+/**
+ * A UID; `undefined` when absent or empty.
+ *
+ * @throws DicomError `INVALID_VALUE` when it is anything but digits and dots: no such text may ever become a name
+ */
+export function readUid(dataset: DicomDataset, tag: number): string | undefined {
+  const uid = readText(dataset, tag);
+  if (uid === undefined) return undefined;
+  if (!isValidUid(uid)) {
+    throw new DicomError(
+      "INVALID_VALUE",
+      `${formatTag(tag)} is not a valid UID (digits and dots, at most 64)`,
+      {
+        offset: Math.max(0, dataset.elements.get(tag)?.offset ?? 0),
+      },
+    );
+  }
+  return uid;
+}
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+/**
+ * All numbers of an element of VR DS, IS, US, SS, UL, SL, FL, FD, UV, SV or (in the last resort, UN of private or
+ * unknown tags) decimal text; `undefined` when absent or empty.
+ *
+ * @throws DicomError `INVALID_VALUE` for malformed or non-finite numbers and lengths that do not fit the VR
+ */
+export function readNumbers(dataset: DicomDataset, tag: number): number[] | undefined {
+  const element = dataset.elements.get(tag);
+  if (element === undefined || element.bytes.length === 0) return undefined;
+  const binary = BINARY_READERS[element.vr];
+  if (binary !== undefined) return readBinary(element, binary);
+  if (element.vr !== "DS" && element.vr !== "IS" && !(element.vr === "UN" && !isPrivateTag(tag))) {
+    throw invalidNumber(element, `has VR ${element.vr}, which holds no numbers`);
+  }
+  const texts = readTexts(dataset, tag);
+  return texts?.map((text) => {
+    if (!DECIMAL.test(text)) throw invalidNumber(element, "is not a valid decimal string");
+    const value = Number(text);
+    if (!Number.isFinite(value)) throw invalidNumber(element, "is too large");
+    return value;
+  });
+}
+
+/** The first number of an element; see {@link readNumbers}. */
+export function readNumber(dataset: DicomDataset, tag: number): number | undefined {
+  return readNumbers(dataset, tag)?.[0];
+}
+
+/**
+ * The first number of an element, which must be whole.
+ *
+ * @throws DicomError `INVALID_VALUE`
+ */
+export function readInteger(dataset: DicomDataset, tag: number): number | undefined {
+  const value = readNumber(dataset, tag);
+  if (value !== undefined && !Number.isSafeInteger(value)) {
+    throw invalidNumber(dataset.elements.get(tag) as DicomElement, "is not a whole number");
+  }
+  return value;
+}
+
+interface BinaryReader {
+  readonly size: number;
+  readonly read: (view: DataView, at: number) => number;
+}
+
+const BINARY_READERS: Readonly<Record<string, BinaryReader | undefined>> = {
+  US: { size: 2, read: (view, at) => view.getUint16(at, true) },
+  SS: { size: 2, read: (view, at) => view.getInt16(at, true) },
+  UL: { size: 4, read: (view, at) => view.getUint32(at, true) },
+  SL: { size: 4, read: (view, at) => view.getInt32(at, true) },
+  FL: { size: 4, read: (view, at) => view.getFloat32(at, true) },
+  FD: { size: 8, read: (view, at) => view.getFloat64(at, true) },
+  UV: { size: 8, read: (view, at) => Number(view.getBigUint64(at, true)) },
+  SV: { size: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
+};
+
+function readBinary(element: DicomElement, reader: BinaryReader): number[] {
+  const { bytes } = element;
+  if (bytes.length % reader.size !== 0) {
+    throw invalidNumber(element, `has ${bytes.length} bytes, not a multiple of ${reader.size}`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const values: number[] = [];
+  for (let at = 0; at < bytes.length; at += reader.size) {
+    const value = reader.read(view, at);
+    if (!Number.isFinite(value)) throw invalidNumber(element, "is not a finite number");
+    values.push(value);
+  }
+  return values;
+}
+
+function invalidNumber(element: DicomElement, what: string): DicomError {
+  return new DicomError("INVALID_VALUE", `element ${formatTag(element.tag)} ${what}`, {
+    offset: Math.max(0, element.offset),
+  });
+}
