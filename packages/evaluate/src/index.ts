@@ -1,6 +1,8 @@
 /**
  * `@alara/evaluate`: what an enhancement did to image quality, measured and stated. Runs anywhere; writes no files.
  */
+
+export { type ComparisonInput, type ComparisonOptions, compareVolumes, type NamedVolume } from "./compare.ts";
 export { EvaluateError, type EvaluateErrorCode } from "./errors.ts";
 export { BIAS_CLUSTER_PX, BIAS_MINIMUM_VOXELS, type HuBias, measureHuBias } from "./hu-bias.ts";
 export {
@@ -11,6 +13,7 @@ export {
   measurePsnr,
   measureRmse,
   measureSsim,
+  measureSsimInRegions,
   metrics,
 } from "./metrics.ts";
 export {
@@ -20,6 +23,17 @@ export {
   type NoiseResult,
   type NoiseTiles,
 } from "./noise.ts";
+export {
+  type ImageRole,
+  INTERVAL_MINIMUM_PATIENTS,
+  QUALITY_REPORT_SCHEMA,
+  type QualityReport,
+  type ReferenceNoise,
+  type ReportedBias,
+  type ReportedComparison,
+  type ReportedMetric,
+  type ReportedNoise,
+} from "./quality-report.ts";
 export { type HuWindow, LUNG_WINDOW, type Region, SOFT_TISSUE_WINDOW, WIDE_WINDOW } from "./region.ts";
 export { measureStructureLoss, type StructureResult } from "./structure.ts";
 export {

@@ -260,53 +260,66 @@ export function measureSsim(
   reference: Volume<"HU">,
   options: MetricOptions = {},
 ): MetricResult {
+  return measureSsimInRegions(candidate, reference, [options.region], options)[0];
+}
+
+/**
+ * `measureSsim` of several regions from one map; an undefined region is the whole image.
+ *
+ * @returns one result per region, in order
+ */
+export function measureSsimInRegions(
+  candidate: Volume<"HU">,
+  reference: Volume<"HU">,
+  regions: readonly (Region | undefined)[],
+  options: Omit<MetricOptions, "region"> = {},
+): readonly MetricResult[] {
   assertSameSize(candidate, reference);
-  assertRegionFits(reference, options.region);
+  for (const region of regions) assertRegionFits(reference, region);
   const window = options.window ?? SOFT_TISSUE_WINDOW;
   assertWindow(window);
   const [slices, rows, columns] = reference.geometry.size;
   const range = window.highHu - window.lowHu;
   const clip = options.clip ?? "window";
   const scratch = [new Float32Array(rows * columns), new Float32Array(rows * columns)];
-  const values: (number | null)[] = [];
-  let voxels = 0;
+  const values: (number | null)[][] = regions.map(() => []);
+  const voxels = regions.map(() => 0);
   for (let s = 0; s < slices; s++) {
-    const a = getSliceData(candidate, s);
-    const b = getSliceData(reference, s);
-    const map =
-      clip === "none"
-        ? computeSsimMap(a, b, rows, columns, range)
-        : computeSsimMap(
-            clipToWindow(a, window, scratch[0]),
-            clipToWindow(b, window, scratch[1]),
-            rows,
-            columns,
-            range,
-          );
-    const { sum, count } = sumMap(map, rows, columns, options.region?.mask, s * rows * columns);
-    voxels += count;
-    values.push(count === 0 ? null : sum / count);
+    let a = getSliceData(candidate, s);
+    let b = getSliceData(reference, s);
+    if (clip === "window") {
+      a = clipToWindow(a, window, scratch[0]);
+      b = clipToWindow(b, window, scratch[1]);
+    }
+    const map = computeSsimMap(a, b, rows, columns, range);
+    for (const [index, region] of regions.entries()) {
+      const { sum, count } = sumMap(map, rows, columns, region?.mask, s * rows * columns);
+      voxels[index] += count;
+      values[index].push(count === 0 ? null : sum / count);
+    }
   }
-  const measured = values.filter((v) => v !== null);
-  const name = options.region?.name ?? "whole image";
-  if (measured.length === 0) {
-    throw new EvaluateError(
-      "EMPTY_REGION",
-      `SSIM needs pixels at least ${SSIM_BORDER} from the edge; region "${name}" of ${rows} × ${columns} slices has none`,
-    );
-  }
-  const value = measured.reduce((sum, v) => sum + v, 0) / measured.length;
-  assertFinite(value, "SSIM");
-  return {
-    metric: "ssim",
-    value,
-    unit: "1",
-    perSlice: values,
-    aggregation: "slice mean",
-    clippedTo: clip === "none" ? null : window,
-    dataRangeHu: range,
-    region: { name, voxels },
-  };
+  return regions.map((region, index) => {
+    const measured = values[index].filter((v) => v !== null);
+    const name = region?.name ?? "whole image";
+    if (measured.length === 0) {
+      throw new EvaluateError(
+        "EMPTY_REGION",
+        `SSIM needs pixels at least ${SSIM_BORDER} from the edge; region "${name}" of ${rows} × ${columns} slices has none`,
+      );
+    }
+    const value = measured.reduce((sum, v) => sum + v, 0) / measured.length;
+    assertFinite(value, "SSIM");
+    return {
+      metric: "ssim",
+      value,
+      unit: "1",
+      perSlice: values[index],
+      aggregation: "slice mean",
+      clippedTo: clip === "none" ? null : window,
+      dataRangeHu: range,
+      region: { name, voxels: voxels[index] },
+    };
+  });
 }
 
 function sumMap(
