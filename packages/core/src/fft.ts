@@ -26,7 +26,7 @@ export function nextPowerOfTwo(n: number): number {
  * @throws CoreError `OUT_OF_RANGE` when `length` is not a power of two
  */
 export function createFftPlan(length: number): FftPlan {
-  if (length < 1 || (length & (length - 1)) !== 0) {
+  if (!Number.isInteger(length) || length < 1 || (length & (length - 1)) !== 0) {
     throw new CoreError(
       "OUT_OF_RANGE",
       `FFT length ${length} is not a power of two; pad to ${nextPowerOfTwo(length)}`,

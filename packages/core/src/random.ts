@@ -2,6 +2,7 @@
  * Seeded random numbers: xoshiro128** 1.1 (Blackman & Vigna 2018, doi 10.1145/3460772) seeded by SplitMix32.
  * No global state and no clock; the same seed gives the same numbers everywhere. Not for cryptography.
  */
+import { CoreError } from "./errors.ts";
 
 /** A stream of random numbers. */
 export interface Random {
@@ -9,13 +10,22 @@ export interface Random {
   nextUint32(): number;
   /** Uniform in [0, 1) with 53 bits. */
   nextUniform(): number;
-  /** Uniform integer in [0, bound), unbiased by rejection. */
+  /**
+   * Uniform integer in [0, bound), unbiased by rejection.
+   *
+   * @throws CoreError `OUT_OF_RANGE` unless `bound` is an integer in 1..2³²
+   */
   nextInteger(bound: number): number;
   /** Standard normal deviate (Marsaglia's polar method). */
   nextNormal(): number;
-  /** Poisson deviate of the given mean: inversion by products below 10, PTRS (Hörmann 1993) above. */
+  /**
+   * Poisson deviate of the given mean: inversion by products below 10, PTRS (Hörmann 1993) above; 0 when
+   * `mean` ≤ 0.
+   *
+   * @throws CoreError `OUT_OF_RANGE` when `mean` is NaN or infinite
+   */
   nextPoisson(mean: number): number;
-  /** An independent stream named by `label`; does not advance this one. */
+  /** An independent stream named by `label` and this one's present state; does not advance this one. */
   derive(label: string | number): Random;
   /** Everything needed to continue exactly here. */
   saveState(): RandomState;
@@ -97,6 +107,12 @@ export function restoreRandom(state: RandomState): Random {
     return ((nextUint32() >>> 5) * 67108864 + (nextUint32() >>> 6)) / 9007199254740992;
   }
   function nextInteger(bound: number): number {
+    if (!(Number.isInteger(bound) && bound >= 1 && bound <= 4294967296)) {
+      throw new CoreError(
+        "OUT_OF_RANGE",
+        `integers below ${bound} cannot be drawn; pass an integer in 1..2^32`,
+      );
+    }
     const limit = Math.floor(4294967296 / bound) * bound;
     let x = nextUint32();
     while (x >= limit) x = nextUint32();
@@ -120,7 +136,10 @@ export function restoreRandom(state: RandomState): Random {
     }
   }
   function nextPoisson(mean: number): number {
-    if (!(mean > 0)) return 0;
+    if (mean <= 0) return 0;
+    if (!Number.isFinite(mean)) {
+      throw new CoreError("OUT_OF_RANGE", `a Poisson mean of ${mean} has no deviates; pass a finite mean`);
+    }
     if (mean < 10) {
       const limit = Math.exp(-mean);
       let product = nextUniform();
@@ -154,7 +173,10 @@ export function restoreRandom(state: RandomState): Random {
     nextInteger,
     nextNormal,
     nextPoisson,
-    derive: (label) => createRandom(hashLabel(String(label), (a ^ rotateLeft(c, 16)) >>> 0)),
+    derive(label) {
+      const mix = (word: number): number => splitMix32(hashLabel(String(label), word))();
+      return restoreRandom({ words: [mix(a), mix(b), mix(c), mix(d)], spareNormal: null });
+    },
     saveState: () => ({ words: [a, b, c, d], spareNormal: spare }),
   };
 }

@@ -53,11 +53,15 @@ export function createVolume<U extends Unit>(
   return { unit, geometry, data };
 }
 
-/** The samples of one slice, a view on the volume's data (no copy). */
+/**
+ * The samples of one slice, a view on the volume's data (no copy).
+ *
+ * @throws CoreError `OUT_OF_RANGE`
+ */
 export function getSliceData(volume: Volume, slice: number): Float32Array {
   const [slices, rows, columns] = volume.geometry.size;
-  if (!(slice >= 0 && slice < slices)) {
-    throw new CoreError("OUT_OF_RANGE", `slice ${slice} is outside 0..${slices - 1}`);
+  if (!(Number.isInteger(slice) && slice >= 0 && slice < slices)) {
+    throw new CoreError("OUT_OF_RANGE", `slice ${slice} is not one of 0..${slices - 1}`);
   }
   return volume.data.subarray(slice * rows * columns, (slice + 1) * rows * columns);
 }
@@ -71,8 +75,8 @@ export function getSliceData(volume: Volume, slice: number): Float32Array {
  */
 export function getSlab<U extends Unit>(volume: Volume<U>, start: number, end: number): Volume<U> {
   const { size, spacingMm, originMm, direction } = volume.geometry;
-  if (!(start >= 0 && start < end && end <= size[0])) {
-    throw new CoreError("OUT_OF_RANGE", `slab ${start}..${end} is outside 0..${size[0]}`);
+  if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start < end && end <= size[0])) {
+    throw new CoreError("OUT_OF_RANGE", `slab ${start}..${end} is not a run of slices within 0..${size[0]}`);
   }
   const shift = start * spacingMm[0];
   const plane = size[1] * size[2];
