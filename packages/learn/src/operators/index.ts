@@ -1,0 +1,28 @@
+/**
+ * The operators as functions that build graphs, and the table of all of them.
+ */
+export {
+  abs,
+  add,
+  clip,
+  div,
+  exp,
+  leakyRelu,
+  log,
+  mul,
+  neg,
+  reduceMean,
+  relu,
+  sigmoid,
+  sign,
+  sqrt,
+  square,
+  step,
+  sub,
+  tanh,
+} from "./arithmetic.ts";
+export { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution.ts";
+export { matmul } from "./linear.ts";
+export { averagePool, depthToSpace, enlargeNearest, spaceToDepth } from "./resample.ts";
+export { concat, expand, pad, reduceSum, reshape, slice, transpose } from "./structure.ts";
+export { operators } from "./table.ts";
