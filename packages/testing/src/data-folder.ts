@@ -3,16 +3,16 @@
  * ships.
  */
 import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
+import process from "node:process";
 
 /**
- * The data folder: `ALARA_DATA` when set, else `../shared/data` beside the repository.
+ * The data folder named by the environment variable `ALARA_DATA`: the one that holds `MANIFEST.json`.
  *
  * @returns its absolute path, or `undefined` when there is none: tests that need it then skip with a printed reason
  */
 export function findDataFolder(): string | undefined {
-  const repository = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
-  const candidate = process.env.ALARA_DATA ?? join(repository, "..", "shared", "data");
-  return existsSync(join(candidate, "MANIFEST.json")) ? resolve(candidate) : undefined;
+  const candidate = process.env.ALARA_DATA;
+  if (candidate === undefined || !existsSync(join(candidate, "MANIFEST.json"))) return undefined;
+  return resolve(candidate);
 }
