@@ -1,0 +1,77 @@
+/** The operator table under its suite: gradients of first and second order, and agreement with onnxruntime. */
+import { countElements, evaluateGraph, grad, operators, type Tensor, writeOnnxModel } from "@alara/learn";
+import { createNodeRuntime } from "@alara/learn/node";
+import { describe, expect, it } from "vitest";
+import { createScalars, listOperatorCases } from "./operator-cases.ts";
+
+const cases = listOperatorCases();
+type Feeds = Readonly<Record<string, Float64Array>>;
+
+/** Central difference of a scalar graph in every element of one input. */
+function differentiateNumerically(scalar: Tensor, feeds: Feeds, name: string): Float64Array {
+  const h = 1e-5;
+  return feeds[name].map((value, k) => {
+    const shifted = (delta: number): number => {
+      const values = feeds[name].slice();
+      values[k] = value + delta;
+      return evaluateGraph([scalar], { ...feeds, [name]: values })[0][0];
+    };
+    return (shifted(h) - shifted(-h)) / (2 * h);
+  });
+}
+
+function expectGradient(scalar: Tensor, inputs: readonly Tensor[], feeds: Feeds): void {
+  const gradients = evaluateGraph(grad(scalar, inputs), feeds);
+  inputs.forEach((input, k) => {
+    const expected = differentiateNumerically(scalar, feeds, `x${k}`);
+    expect(gradients[k]).toHaveLength(countElements(input.shape));
+    for (let p = 0; p < expected.length; p++) {
+      expect(Math.abs(gradients[k][p] - expected[p])).toBeLessThan(2e-8 * (1 + 10 * Math.abs(expected[p])));
+    }
+  });
+}
+
+describe("operator table", () => {
+  it("has at least one example for every operator", () => {
+    for (const [, operator] of operators.entries()) expect(operator.examples.length).toBeGreaterThan(0);
+  });
+
+  it.each(cases.map((item) => [item.title, item] as const))("first derivative of %s", (_, item) => {
+    expectGradient(createScalars(item).first, item.inputs, item.feeds);
+  });
+
+  it.each(cases.map((item) => [item.title, item] as const))("second derivative of %s", (_, item) => {
+    expectGradient(createScalars(item).second, item.inputs, item.feeds);
+  });
+});
+
+describe.each(["standard", "contrib"] as const)("onnxruntime cpu, %s dialect", (dialect) => {
+  it.each(cases.map((item) => [item.title, item] as const))("agrees with float64 on %s", async (_, item) => {
+    const runtime = await createNodeRuntime();
+    const { first, second } = createScalars(item);
+    const outputs: Record<string, Tensor> = { y: item.output };
+    for (const [order, scalar] of [first, second].entries()) {
+      grad(scalar, item.inputs).forEach((gradient, k) => {
+        outputs[`g${order}.${k}`] = gradient;
+      });
+    }
+    const session = await runtime.createSession(writeOnnxModel({ inputs: item.inputs, outputs, dialect }));
+    const feeds = Object.fromEntries(
+      item.inputs.map((input, k) => [
+        `x${k}`,
+        { dtype: "float32" as const, dims: input.shape, data: Float32Array.from(item.feeds[`x${k}`]) },
+      ]),
+    );
+    const results = await session.run(feeds);
+    await session.dispose();
+    const expected = evaluateGraph(Object.values(outputs), item.feeds);
+    Object.keys(outputs).forEach((name, n) => {
+      expect(results[name].dims).toEqual(outputs[name].shape);
+      // float32 arithmetic over sums of up to some hundred terms of size 1
+      for (let p = 0; p < expected[n].length; p++) {
+        const error = Math.abs(Number(results[name].data[p]) - expected[n][p]);
+        expect(error).toBeLessThan(1e-5 * (1 + Math.abs(expected[n][p])));
+      }
+    });
+  });
+});
