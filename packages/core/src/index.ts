@@ -34,3 +34,4 @@ export {
   type Unit,
   type Volume,
 } from "./volume.ts";
+export { createWasmKernel, type WasmKernel } from "./wasm.ts";

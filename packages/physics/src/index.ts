@@ -1,2 +1,50 @@
-/** `@alara/physics` */
-export {};
+/**
+ * `@alara/physics`: scanners, phantoms, projectors and noise of CT. Reconstruction lives in `@alara/recon`.
+ */
+export { PhysicsError, type PhysicsErrorCode } from "./errors.ts";
+export { createJosephProjector, createPlaneGrid, type PlaneGrid } from "./joseph.ts";
+export { createFastJosephProjector, type FastProjector } from "./joseph-simd.ts";
+export {
+  type CountModel,
+  checkCountModel,
+  checkDoseFraction,
+  computeAddedLogVariance,
+  computeLineIntegrals,
+  computeLogVariance,
+  LEAST_QUANTA,
+  simulateCounts,
+} from "./noise.ts";
+export {
+  computeAliasedSpectrum,
+  evaluateKernelWindow,
+  fitKernelWindow,
+  type KernelFit,
+  type KernelWindow,
+  type SpectrumSampling,
+  type SpectrumToFit,
+} from "./noise-model.ts";
+export {
+  createRadialBins,
+  type Detrend,
+  detrendPatch,
+  type MeasureNpsOptions,
+  measureNps,
+  type NoisePowerSpectrum,
+  type RadialBins,
+  type RegionOfInterest,
+} from "./nps.ts";
+export { type ProjectorFactory, projectors } from "./projectors.ts";
+export {
+  createScanGeometry,
+  getRayAngleRad,
+  type ScanGeometryOptions,
+  type Scanner,
+  scanners,
+} from "./scanners.ts";
+export {
+  computeMedian,
+  type MeasureSeriesNoiseOptions,
+  measureSeriesNoise,
+  type NoiseTile,
+  type SeriesNoise,
+} from "./series-noise.ts";

@@ -1,0 +1,67 @@
+/**
+ * Compiles the AssemblyScript kernels (`packages/*\/kernels/*.as.ts`) to WebAssembly SIMD and embeds each as
+ * base64 in `packages/*\/generated/<name>.ts`, which runs anywhere without file access. Skips a kernel whose
+ * source, compiler version and flags hash to what the generated file already names; writes atomically.
+ * Plain JavaScript so that any Node ≥ 20 can run it.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const FLAGS = ["-O3", "--noAssert", "--enable", "simd", "--runtime", "stub", "--memoryBase", "16"];
+
+/** Compiles what is out of date; returns the names built. */
+export async function buildKernels() {
+  const built = [];
+  let asc;
+  const version = JSON.parse(
+    readFileSync(join(root, "node_modules/assemblyscript/package.json"), "utf8"),
+  ).version;
+  for (const name of readdirSync(join(root, "packages")).sort()) {
+    const folder = join(root, "packages", name, "kernels");
+    if (!existsSync(folder)) continue;
+    for (const file of readdirSync(folder).sort()) {
+      if (!file.endsWith(".as.ts")) continue;
+      const source = readFileSync(join(folder, file), "utf8");
+      const digest = createHash("sha256")
+        .update(JSON.stringify([source, version, FLAGS, "format 1"]))
+        .digest("hex");
+      const target = join(root, "packages", name, "generated", `${basename(file, ".as.ts")}.ts`);
+      if (existsSync(target) && readFileSync(target, "utf8").includes(digest)) continue;
+      asc ??= (await import("assemblyscript/asc")).default;
+      const bytes = await compile(asc, file, source);
+      const text = [
+        `// Generated from ../kernels/${file} by scripts/build-kernels.mjs. Digest ${digest}.`,
+        "/** The compiled kernel's bytes, base64. */",
+        `export const kernelBase64: string = "${Buffer.from(bytes).toString("base64")}";`,
+        "",
+      ].join("\n");
+      mkdirSync(dirname(target), { recursive: true });
+      const temporary = `${target}.${process.pid}.tmp`;
+      writeFileSync(temporary, text);
+      renameSync(temporary, target);
+      built.push(`${name}/${basename(file, ".as.ts")}`);
+    }
+  }
+  return built;
+}
+
+async function compile(asc, file, source) {
+  let output;
+  const { error, stderr } = await asc.main([file, "--outFile", "out.wasm", ...FLAGS], {
+    readFile: (name) => (name === file ? source : null),
+    writeFile: (name, contents) => {
+      if (name === "out.wasm") output = contents;
+    },
+    listFiles: () => [],
+  });
+  if (error || !output) throw new Error(`kernel ${file} did not compile: ${stderr?.toString() ?? error}`);
+  return output;
+}
+
+if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
+  const built = await buildKernels();
+  console.log(built.length > 0 ? `built kernels: ${built.join(", ")}` : "kernels are up to date");
+}
