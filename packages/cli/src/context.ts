@@ -1,8 +1,9 @@
 /**
  * What every command shares: where results go, how faults end, how work is interrupted.
  */
-import { CommanderError } from "commander";
+
 import type { ProgressCallback } from "@alara/core";
+import { CommanderError } from "commander";
 import { createProgressBar, describeError, formatError } from "./terminal.ts";
 
 /** The state of one run of the command line. */

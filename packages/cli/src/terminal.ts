@@ -54,7 +54,9 @@ export function createProgressBar(target: BarTarget = STDERR): ProgressCallback 
     const bar = "█".repeat(filled) + "░".repeat(24 - filled);
     const left = rate > 0 ? `  ${formatDuration((total - done) / rate)} left` : "";
     const status = isLast ? `  ${formatDuration(elapsed)}` : left;
-    target.write(`\r\x1b[K${name.padEnd(12)} ${bar} ${done}/${total} ${unit}  ${rate.toFixed(1)}/s${status}${isLast ? "\n" : ""}`);
+    target.write(
+      `\r\x1b[K${name.padEnd(12)} ${bar} ${done}/${total} ${unit}  ${rate.toFixed(1)}/s${status}${isLast ? "\n" : ""}`,
+    );
   };
 }
 
@@ -66,7 +68,9 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   );
   const lines = rows.map((row) =>
     row
-      .map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column])))
+      .map((cell, column) =>
+        isNumeric[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+      )
       .join("  ")
       .trimEnd(),
   );
@@ -78,8 +82,11 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
 export function formatError(error: unknown): string {
   if (error instanceof AlaraError) return `error ${error.code}: ${error.message}`;
   const system = error as NodeJS.ErrnoException;
-  if (system?.code && typeof system.code === "string" && system.syscall) return `error ${system.code}: ${system.message}`;
-  return error instanceof Error ? `error UNEXPECTED: ${error.stack ?? error.message}` : `error UNEXPECTED: ${String(error)}`;
+  if (system?.code && typeof system.code === "string" && system.syscall)
+    return `error ${system.code}: ${system.message}`;
+  return error instanceof Error
+    ? `error UNEXPECTED: ${error.stack ?? error.message}`
+    : `error UNEXPECTED: ${String(error)}`;
 }
 
 /** The same as data, for `--json`. */

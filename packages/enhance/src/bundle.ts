@@ -68,7 +68,10 @@ export interface ModelBundle {
 }
 
 function fail(reason: string): never {
-  throw new EnhanceError("BUNDLE_INVALID", `not a usable model bundle: ${reason}; make one with \`alara train\``);
+  throw new EnhanceError(
+    "BUNDLE_INVALID",
+    `not a usable model bundle: ${reason}; make one with \`alara train\``,
+  );
 }
 
 function isRange(value: unknown): value is Range {
@@ -82,7 +85,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 /** Checks the fields that code relies on; the rest is documentation. */
 function checkCard(card: unknown): ModelCard {
   if (!isRecord(card)) fail("model.json is not an object");
-  if (card.schema !== MODEL_SCHEMA) fail(`model.json has schema ${JSON.stringify(card.schema)}, expected "${MODEL_SCHEMA}"`);
+  if (card.schema !== MODEL_SCHEMA)
+    fail(`model.json has schema ${JSON.stringify(card.schema)}, expected "${MODEL_SCHEMA}"`);
   for (const key of ["name", "version", "summary"]) {
     if (typeof card[key] !== "string") fail(`model.json lacks the text field "${key}"`);
   }
@@ -95,10 +99,15 @@ function checkCard(card: unknown): ModelCard {
       fail(`"inference.${key}" is ${JSON.stringify(value)}, expected a whole number`);
     }
   }
-  if (typeof inference.input !== "string" || typeof inference.output !== "string" || inference.unit !== "HU") {
+  if (
+    typeof inference.input !== "string" ||
+    typeof inference.output !== "string" ||
+    inference.unit !== "HU"
+  ) {
     fail(`"inference" must name input and output and have unit "HU"`);
   }
-  if (!isRecord(intendedRange) || intendedRange.modality !== "CT") fail(`"intendedRange.modality" must be "CT"`);
+  if (!isRecord(intendedRange) || intendedRange.modality !== "CT")
+    fail(`"intendedRange.modality" must be "CT"`);
   for (const key of ["pixelSpacingMm", "sliceThicknessMm", "kvp", "noiseHu"]) {
     if (!isRange(intendedRange[key])) fail(`"intendedRange.${key}" must be [minimum, maximum]`);
   }

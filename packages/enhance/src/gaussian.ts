@@ -14,7 +14,10 @@ export interface GaussianOptions {
 /** Samples of a normalised Gaussian at −radius..radius, radius = ⌈4σ⌉. */
 export function createGaussianKernel(sigmaPixels: number): Float64Array {
   if (!(sigmaPixels > 0 && sigmaPixels <= 32)) {
-    throw new EnhanceError("OUT_OF_RANGE", `Gaussian sigma ${sigmaPixels} px is outside 0..32; typical values are 0.5 to 3`);
+    throw new EnhanceError(
+      "OUT_OF_RANGE",
+      `Gaussian sigma ${sigmaPixels} px is outside 0..32; typical values are 0.5 to 3`,
+    );
   }
   const radius = Math.ceil(4 * sigmaPixels);
   const kernel = new Float64Array(2 * radius + 1);

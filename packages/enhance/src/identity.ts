@@ -4,7 +4,12 @@ import type { Enhancer, LongWorkOptions, Volume } from "@alara/core";
 /** Makes the `identity` enhancer: the output is a copy, bit for bit. */
 export function createIdentityEnhancer(): Enhancer {
   return {
-    description: { name: "identity", summary: "returns the input unchanged", contextSlices: 0, parameters: {} },
+    description: {
+      name: "identity",
+      summary: "returns the input unchanged",
+      contextSlices: 0,
+      parameters: {},
+    },
     enhance(volume: Volume<"HU">, work: LongWorkOptions = {}): Promise<Volume<"HU">> {
       if (work.signal?.aborted) return Promise.reject(work.signal.reason);
       const total = volume.geometry.size[0];

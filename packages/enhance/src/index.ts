@@ -11,7 +11,12 @@ export {
   type Range,
 } from "./bundle.ts";
 export { EnhanceError, type EnhanceErrorCode } from "./errors.ts";
-export { createGaussianEnhancer, createGaussianKernel, type GaussianOptions, smoothSlice } from "./gaussian.ts";
+export {
+  createGaussianEnhancer,
+  createGaussianKernel,
+  type GaussianOptions,
+  smoothSlice,
+} from "./gaussian.ts";
 export { checkIntendedRange, type InputFacts, type RangeFinding } from "./guards.ts";
 export { createIdentityEnhancer } from "./identity.ts";
 export { createNetworkEnhancer, type NetworkEnhancerOptions } from "./network.ts";
@@ -31,3 +36,13 @@ export {
 } from "./registry.ts";
 export { blendStrength } from "./strength.ts";
 export { planTiles, type Tile, type TileOptions } from "./tiles.ts";
+export {
+  buildPhantomPairs,
+  buildTrainingPairs,
+  buildValidationPairs,
+  type MeasuredKernel,
+  type SkippedSeries,
+  type TrainingDataOptions,
+  type TrainingPairs,
+  type TrainingSeries,
+} from "./training-data.ts";

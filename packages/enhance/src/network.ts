@@ -76,13 +76,21 @@ export async function createNetworkEnhancer(
   }
   const tileSize = options.tileSize ?? 1024;
 
-  async function enhanceSlice(source: Float32Array, rows: number, columns: number, out: Float32Array): Promise<void> {
+  async function enhanceSlice(
+    source: Float32Array,
+    rows: number,
+    columns: number,
+    out: Float32Array,
+  ): Promise<void> {
     const slice = padSlice(source, rows, columns, multipleOf);
     for (const tile of planTiles(slice.rows, slice.columns, { tileSize, receptiveRadius, multipleOf })) {
       const dims = [1, 1, tile.readRows, tile.readColumns];
       const results = await session.run({ [input]: { dtype: "float32", dims, data: readTile(slice, tile) } });
       const result = results[output];
-      if (!(result?.data instanceof Float32Array) || result.data.length !== tile.readRows * tile.readColumns) {
+      if (
+        !(result?.data instanceof Float32Array) ||
+        result.data.length !== tile.readRows * tile.readColumns
+      ) {
         throw new EnhanceError(
           "BAD_NETWORK_OUTPUT",
           `network "${card.name}" gave ${result?.dims.join(" × ")} for an input of ${dims.join(" × ")}; the bundle is not a slice-to-slice model`,
@@ -91,14 +99,18 @@ export async function createNetworkEnhancer(
       const rowsKept = Math.min(tile.keepRows, rows - tile.keepRow);
       const columnsKept = Math.min(tile.keepColumns, columns - tile.keepColumn);
       for (let r = 0; r < rowsKept; r++) {
-        const from = (tile.keepRow - tile.readRow + r) * tile.readColumns + (tile.keepColumn - tile.readColumn);
+        const from =
+          (tile.keepRow - tile.readRow + r) * tile.readColumns + (tile.keepColumn - tile.readColumn);
         const to = (tile.keepRow + r) * columns + tile.keepColumn;
         for (let c = 0; c < columnsKept; c++) out[to + c] = result.data[from + c];
       }
     }
     for (let i = 0; i < out.length; i++) {
       if (!Number.isFinite(out[i])) {
-        throw new EnhanceError("BAD_NETWORK_OUTPUT", `network "${card.name}" gave ${out[i]} at pixel ${i}; do not use this model`);
+        throw new EnhanceError(
+          "BAD_NETWORK_OUTPUT",
+          `network "${card.name}" gave ${out[i]} at pixel ${i}; do not use this model`,
+        );
       }
     }
   }
@@ -108,7 +120,12 @@ export async function createNetworkEnhancer(
       name: card.name,
       summary: card.summary,
       contextSlices,
-      parameters: { model: card.name, modelVersion: card.version, modelDigest: digest, provider: options.runtime.provider },
+      parameters: {
+        model: card.name,
+        modelVersion: card.version,
+        modelDigest: digest,
+        provider: options.runtime.provider,
+      },
     },
     async enhance(volume: Volume<"HU">, work: LongWorkOptions = {}): Promise<Volume<"HU">> {
       const [slices, rows, columns] = volume.geometry.size;

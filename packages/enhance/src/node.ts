@@ -1,8 +1,9 @@
 /**
  * Model bundles on disk; Node only. Files are read whole and verified in memory, written atomically.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { writeFileAtomically } from "@alara/learn/node";
 import { type ModelBundle, openBundle } from "./bundle.ts";
 import { EnhanceError } from "./errors.ts";
 
@@ -16,41 +17,30 @@ const MAXIMUM_FILE_BYTES = 2 ** 31 - 1;
 export async function readBundle(folder: string): Promise<ModelBundle> {
   const files = new Map<string, Uint8Array>();
   const names = await readdir(folder).catch((cause) => {
-    throw new EnhanceError("BUNDLE_INVALID", `cannot read the model bundle folder "${basename(folder)}"; pass a folder with model.json and model.onnx`, { cause });
+    throw new EnhanceError(
+      "BUNDLE_INVALID",
+      `cannot read the model bundle folder "${basename(folder)}"; pass a folder with model.json and model.onnx`,
+      { cause },
+    );
   });
   for (const name of names) {
     const path = join(folder, name);
     const facts = await stat(path);
     if (!facts.isFile() || !/\.(json|onnx)$/.test(name)) continue;
     if (facts.size > MAXIMUM_FILE_BYTES) {
-      throw new EnhanceError("BUNDLE_INVALID", `"${name}" has ${facts.size} bytes; models over 2 GiB are refused`);
+      throw new EnhanceError(
+        "BUNDLE_INVALID",
+        `"${name}" has ${facts.size} bytes; models over 2 GiB are refused`,
+      );
     }
     files.set(name, new Uint8Array(await readFile(path)));
   }
   return openBundle(files);
 }
 
-/** Writes one file so that it is either absent or whole: temporary name, fsync, rename. */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    const handle = await open(temporary, "w");
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
 /** Writes a bundle's files into a folder (made when absent), each atomically, `model.json` last. */
 export async function writeBundle(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   await mkdir(folder, { recursive: true });
   const names = [...files.keys()].sort((a, b) => Number(a === "model.json") - Number(b === "model.json"));
-  for (const name of names) await writeFileAtomic(join(folder, name), files.get(name) as Uint8Array);
+  for (const name of names) await writeFileAtomically(join(folder, name), files.get(name) as Uint8Array);
 }

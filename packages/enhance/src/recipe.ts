@@ -2,6 +2,7 @@
  * Training recipes: methods are data. A recipe names the network, the data, the loss and the schedule; the same
  * recipe, seed and machine give the same model.
  */
+import { losses, type TrainRecipe } from "@alara/learn";
 import { EnhanceError } from "./errors.ts";
 
 /** Schema identifier of a recipe file. */
@@ -30,7 +31,6 @@ export interface Recipe {
   readonly name: string;
   readonly version: string;
   readonly summary: string;
-  readonly seed: number;
   readonly network: { readonly name: string; readonly config: Readonly<Record<string, number>> };
   readonly data: {
     /** Split file inside the data folder. */
@@ -44,22 +44,8 @@ export interface Recipe {
     /** Share of patches that must hold the body. */
     readonly bodyShare: number;
   };
-  readonly losses: Readonly<Record<string, number>>;
-  readonly optimiser: {
-    readonly learningRate: number;
-    readonly clipNorm: number;
-    readonly emaDecay: number;
-    readonly weightDecay: number;
-  };
-  readonly schedule: {
-    readonly name: "constant" | "cosine";
-    readonly warmUpSteps: number;
-    readonly finalFraction: number;
-  };
-  readonly batch: number;
-  readonly patch: number;
-  readonly steps: number;
-  readonly validation: { readonly everySteps: number; readonly patience: number };
+  /** Seed, batch, patch, steps, losses, schedule, optimiser: the trainer's own part. */
+  readonly training: TrainRecipe;
   readonly intendedRange: {
     readonly pixelSpacingMm: readonly [number, number];
     readonly sliceThicknessMm: readonly [number, number];
@@ -104,13 +90,29 @@ const isNumberRecord: Check = (value) =>
     ? null
     : "an object of numbers";
 
+const isLossList: Check = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every(
+    (item) => typeof item === "object" && item !== null && losses.has((item as { name: string }).name),
+  )
+    ? null
+    : `a list of { name, weight?, options? } with names of ${losses.names.join(", ")}`;
+
+/** Fields that may be left out. */
+const OPTIONAL = new Set<Check>();
+function optional(check: Check): Check {
+  const wrapped: Check = (value) => check(value);
+  OPTIONAL.add(wrapped);
+  return wrapped;
+}
+
 /** The published schema: every field, and nothing else. */
 const FIELDS: Readonly<Record<string, Check>> = {
   schema: isOneOf(RECIPE_SCHEMA),
   name: isText,
   version: isText,
   summary: isText,
-  seed: isNumber(0, 4294967295, "whole"),
   "network.name": isText,
   "network.config": isNumberRecord,
   "data.split": isText,
@@ -122,19 +124,25 @@ const FIELDS: Readonly<Record<string, Check>> = {
   "data.noiseScale": isNumberPair(0, 10),
   "data.maximumSlicesPerSeries": isNumber(1, 100000, "whole"),
   "data.bodyShare": isNumber(0, 1),
-  losses: isNumberRecord,
-  "optimiser.learningRate": isNumber(1e-8, 1),
-  "optimiser.clipNorm": isNumber(0, 1e9),
-  "optimiser.emaDecay": isNumber(0, 0.999999),
-  "optimiser.weightDecay": isNumber(0, 1),
-  "schedule.name": isOneOf("constant", "cosine"),
-  "schedule.warmUpSteps": isNumber(0, 1e9, "whole"),
-  "schedule.finalFraction": isNumber(0, 1),
-  batch: isNumber(1, 1024, "whole"),
-  patch: isNumber(8, 1024, "whole"),
-  steps: isNumber(1, 1e9, "whole"),
-  "validation.everySteps": isNumber(1, 1e9, "whole"),
-  "validation.patience": isNumber(0, 1e9, "whole"),
+  "training.seed": isNumber(0, 4294967295, "whole"),
+  "training.batch": isNumber(1, 1024, "whole"),
+  "training.patch": isNumber(8, 1024, "whole"),
+  "training.steps": isNumber(1, 1e9, "whole"),
+  "training.losses": isLossList,
+  "training.learningRate.kind": isOneOf("constant", "cosine"),
+  "training.learningRate.value": isNumber(1e-8, 1),
+  "training.learningRate.finalValue": optional(isNumber(0, 1)),
+  "training.learningRate.warmupSteps": optional(isNumber(0, 1e9, "whole")),
+  "training.optimiser.kind": isOneOf("adam"),
+  "training.optimiser.beta1": optional(isNumber(0, 0.999999)),
+  "training.optimiser.beta2": optional(isNumber(0, 0.999999)),
+  "training.optimiser.epsilon": optional(isNumber(1e-12, 1)),
+  "training.optimiser.weightDecay": optional(isNumber(0, 1)),
+  "training.optimiser.clipNorm": optional(isNumber(1e-9, 1e9)),
+  "training.optimiser.averageDecay": optional(isNumber(0, 0.999999)),
+  "training.logEvery": optional(isNumber(1, 1e9, "whole")),
+  "training.validateEvery": optional(isNumber(1, 1e9, "whole")),
+  "training.patience": optional(isNumber(1, 1e9, "whole")),
   "intendedRange.pixelSpacingMm": isNumberPair(0.01, 10),
   "intendedRange.sliceThicknessMm": isNumberPair(0.01, 100),
   "intendedRange.kvp": isNumberPair(20, 200),
@@ -168,14 +176,17 @@ export function parseRecipe(text: string): Recipe {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new EnhanceError("RECIPE_INVALID", `the recipe is not JSON: ${(cause as Error).message}`, { cause });
+    throw new EnhanceError("RECIPE_INVALID", `the recipe is not JSON: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   const leaves = new Map<string, unknown>();
   collectLeaves(value, "", leaves);
   const problems: string[] = [];
   for (const [name, check] of Object.entries(FIELDS)) {
-    if (!leaves.has(name)) problems.push(`"${name}" is missing`);
-    else {
+    if (!leaves.has(name)) {
+      if (!OPTIONAL.has(check)) problems.push(`"${name}" is missing`);
+    } else {
       const expected = check(leaves.get(name));
       if (expected) problems.push(`"${name}" is ${JSON.stringify(leaves.get(name))}, expected ${expected}`);
     }
@@ -184,7 +195,10 @@ export function parseRecipe(text: string): Recipe {
     if (!(name in FIELDS)) problems.push(`"${name}" is unknown`);
   }
   if (problems.length > 0) {
-    throw new EnhanceError("RECIPE_INVALID", `the recipe has ${problems.length} fault(s): ${problems.join("; ")}`);
+    throw new EnhanceError(
+      "RECIPE_INVALID",
+      `the recipe has ${problems.length} fault(s): ${problems.join("; ")}`,
+    );
   }
   return value as Recipe;
 }

@@ -67,7 +67,10 @@ export const enhancers: Registry<EnhancerFactory> = createRegistry<EnhancerFacto
       options: { tileSize: { description: "side of a tile in pixels", defaultValue: 1024 } },
       create: async (options, { bundle, runtime }) => {
         if (!bundle || !runtime) {
-          throw new EnhanceError("BUNDLE_INVALID", `the method "network" needs a model bundle and a runtime; pass --model <bundle>`);
+          throw new EnhanceError(
+            "BUNDLE_INVALID",
+            `the method "network" needs a model bundle and a runtime; pass --model <bundle>`,
+          );
         }
         return createNetworkEnhancer(bundle, { runtime, ...options });
       },
@@ -89,7 +92,10 @@ export async function createEnhancer(
   for (const key of Object.keys(options)) {
     if (!(key in factory.options)) {
       const known = Object.keys(factory.options).join(", ") || "none";
-      throw new EnhanceError("OUT_OF_RANGE", `method "${name}" has no option "${key}"; its options: ${known}`);
+      throw new EnhanceError(
+        "OUT_OF_RANGE",
+        `method "${name}" has no option "${key}"; its options: ${known}`,
+      );
     }
   }
   return factory.create(options, environment);

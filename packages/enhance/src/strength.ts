@@ -14,9 +14,16 @@ import { EnhanceError } from "./errors.ts";
  * @throws EnhanceError `OUT_OF_RANGE` for another strength or volumes of different size
  * Tested: end points are exact, linear between.
  */
-export function blendStrength(original: Volume<"HU">, enhanced: Volume<"HU">, strength: number): Volume<"HU"> {
+export function blendStrength(
+  original: Volume<"HU">,
+  enhanced: Volume<"HU">,
+  strength: number,
+): Volume<"HU"> {
   if (!(strength >= 0 && strength <= 1)) {
-    throw new EnhanceError("OUT_OF_RANGE", `strength ${strength} is outside 0..1; 0 keeps the original, 1 is full effect`);
+    throw new EnhanceError(
+      "OUT_OF_RANGE",
+      `strength ${strength} is outside 0..1; 0 keeps the original, 1 is full effect`,
+    );
   }
   if (original.data.length !== enhanced.data.length) {
     throw new EnhanceError(

@@ -8,7 +8,13 @@ const golden = JSON.parse(readFileSync(new URL("./golden/gaussian.json", import.
 
 test.each(Object.keys(golden.smoothed))("smoothing with sigma %s equals scikit-image", (sigma) => {
   const out = new Float32Array(golden.image.length);
-  smoothSlice(Float32Array.from(golden.image), golden.rows, golden.columns, createGaussianKernel(Number(sigma)), out);
+  smoothSlice(
+    Float32Array.from(golden.image),
+    golden.rows,
+    golden.columns,
+    createGaussianKernel(Number(sigma)),
+    out,
+  );
   for (let i = 0; i < out.length; i++) expect(out[i]).toBeCloseTo(golden.smoothed[sigma][i], 3);
 });
 

@@ -27,10 +27,14 @@ test.each([
   [{ modality: "MR" }, "MODALITY", "refuse"],
   [{ noiseHu: Number.NaN }, "NOISE", "refuse"],
 ] as const)("%o gives %s: %s", (change, code, action) => {
-  expect(checkIntendedRange(range, { ...inside, ...change })).toEqual([expect.objectContaining({ code, action })]);
+  expect(checkIntendedRange(range, { ...inside, ...change })).toEqual([
+    expect.objectContaining({ code, action }),
+  ]);
 });
 
 test("an unknown fact is marked, never passed over", () => {
   const { kvp: _, ...facts } = inside;
-  expect(checkIntendedRange(range, facts)).toEqual([expect.objectContaining({ code: "FACT_MISSING", action: "mark" })]);
+  expect(checkIntendedRange(range, facts)).toEqual([
+    expect.objectContaining({ code: "FACT_MISSING", action: "mark" }),
+  ]);
 });

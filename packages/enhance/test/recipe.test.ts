@@ -14,12 +14,13 @@ test.each(names)("%s is a valid recipe", (name) => {
 const good = () => JSON.parse(readFileSync(new URL(names[0], folder), "utf8"));
 
 test("wrong, missing and unknown fields are all named in one error", () => {
-  const { seed: _, ...recipe } = good();
-  recipe.steps = -1;
+  const recipe = good();
+  delete recipe.training.seed;
+  recipe.training.steps = -1;
   recipe.learningRate = 3;
   recipe.data.insertion.doseFraction = "a quarter";
   expect(() => parseRecipe(JSON.stringify(recipe))).toThrow(
-    /4 fault.*"seed" is missing.*"data.insertion.doseFraction".*"steps" is -1.*"learningRate" is unknown/s,
+    /4 fault.*"data.insertion.doseFraction".*"training.seed" is missing.*"training.steps" is -1.*"learningRate" is unknown/s,
   );
 });
 

@@ -25,7 +25,8 @@ test("kept parts cover every pixel once; reads hold the margin and sit on the st
           );
           expect(tile.readColumn + tile.readColumns).toBeLessThanOrEqual(columns);
           for (let r = 0; r < tile.keepRows; r++) {
-            for (let c = 0; c < tile.keepColumns; c++) count[(tile.keepRow + r) * columns + tile.keepColumn + c]++;
+            for (let c = 0; c < tile.keepColumns; c++)
+              count[(tile.keepRow + r) * columns + tile.keepColumn + c]++;
           }
         }
         expect(count.every((n) => n === 1)).toBe(true);

@@ -1,0 +1,67 @@
+/** `alara evaluate <candidate> --reference <ref>`: noise, error and HU bias of one series against another. */
+import { compareVolumes, type ReferenceNoise } from "@alara/evaluate";
+import { type Command, Option } from "commander";
+import { type CommandContext, printResult, runCommand, UsageError } from "../context.ts";
+import { openSeries } from "../input.ts";
+import { formatQualityTable } from "../quality-table.ts";
+import { assertSameGrid, readSlices, spreadSlices } from "../volumes.ts";
+
+interface EvaluateCommandOptions {
+  readonly reference: string;
+  readonly input?: string;
+  readonly referenceNoise: ReferenceNoise;
+  readonly maximumSlices: string;
+  readonly json?: boolean;
+}
+
+/** Adds the command. */
+export function addEvaluateCommand(program: Command): void {
+  program
+    .command("evaluate")
+    .description("measure noise, RMSE, PSNR, SSIM and HU bias of a series against a reference")
+    .argument("<candidate>", "DICOM folder of the series to judge")
+    .requiredOption("--reference <folder>", "DICOM folder of the reference")
+    .option("--input <folder>", "DICOM folder of what the candidate was made from, judged beside it")
+    .addOption(
+      new Option("--reference-noise <kind>", "what noise the reference has")
+        .choices(["none", "independent", "shared", "unknown"])
+        .default("unknown"),
+    )
+    .option("--maximum-slices <number>", "slices compared, evenly spread over the series", "64")
+    .option("--json", "machine-readable output")
+    .action((candidate: string, options: EvaluateCommandOptions) =>
+      runCommand(options, (context) => evaluate(candidate, options, context)),
+    );
+}
+
+async function evaluate(candidate: string, options: EvaluateCommandOptions, context: CommandContext): Promise<void> {
+  const maximum = Number(options.maximumSlices);
+  if (!(Number.isInteger(maximum) && maximum >= 1)) {
+    throw new UsageError(`--maximum-slices is "${options.maximumSlices}", expected a whole number from 1`);
+  }
+  const judged = await openSeries(candidate, context);
+  const reference = await openSeries(options.reference, context);
+  assertSameGrid(judged, reference, ["the candidate", "the reference"]);
+  const chosen = spreadSlices(judged.slices.length, maximum);
+  const candidateVolume = { name: "candidate", volume: await readSlices(judged, chosen, context) };
+  let input = candidateVolume;
+  if (options.input !== undefined) {
+    const source = await openSeries(options.input, context);
+    assertSameGrid(judged, source, ["the candidate", "the input"]);
+    input = { name: "input", volume: await readSlices(source, chosen, context) };
+  }
+  const report = await compareVolumes(
+    {
+      input,
+      candidates: options.input === undefined ? [] : [candidateVolume],
+      reference: {
+        name: "reference",
+        volume: await readSlices(reference, chosen, context),
+        noise: options.referenceNoise,
+      },
+    },
+    context,
+  );
+  const text = [formatQualityTable(report), "", ...report.caveats].join("\n");
+  printResult(context, text, { chosenSlices: chosen, ...report });
+}

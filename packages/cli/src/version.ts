@@ -1,0 +1,21 @@
+/** The version of the code that made a result, as it enters reports, cards and DICOM attributes. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+/** Version of Alara, from the package manifest (all packages move in lockstep). */
+export const CODE_VERSION: string = manifest.version;
+
+/** Commit of the checkout that the code runs from, with `+dirty` when files differ; "unknown" outside one. */
+export function readCommit(): string {
+  const cwd = fileURLToPath(new URL("../../../", import.meta.url));
+  const run = (...args: string[]): string =>
+    execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  try {
+    return run("rev-parse", "HEAD") + (run("status", "--porcelain") === "" ? "" : "+dirty");
+  } catch {
+    return "unknown";
+  }
+}

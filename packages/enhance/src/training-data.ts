@@ -1,0 +1,257 @@
+/**
+ * Training pairs: full-dose slices with noise fields from low-dose insertion, and phantoms with noise-free truth.
+ * Slices of one subject never stand on both sides of a split: the caller passes whole subjects.
+ */
+import {
+  createCentredGrid,
+  createFftPlan,
+  createRandom,
+  createVolume,
+  getSlab,
+  getSliceData,
+  type LongWorkOptions,
+  transform2d,
+  type Volume,
+} from "@alara/core";
+import type { TrainingPair, ValidationPair } from "@alara/learn";
+import {
+  createRandomBodyPhantom,
+  evaluateKernelWindow,
+  type KernelWindow,
+  voxelisePhantom,
+} from "@alara/physics";
+import { createLowDoseSimulator, ReconError } from "@alara/recon";
+import type { Recipe } from "./recipe.ts";
+
+/** One series of the training or validation data. */
+export interface TrainingSeries {
+  /** Subject and series, as they enter the model card; public data only. */
+  readonly id: string;
+  readonly volume: Volume<"HU">;
+}
+
+/** A series that gave no pairs, and why. */
+export interface SkippedSeries {
+  readonly id: string;
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** The noise of a training series: the window of its kernel and its level at full dose. */
+export interface MeasuredKernel {
+  readonly window: KernelWindow;
+  readonly sigmaHu: number;
+}
+
+/** What {@link buildTrainingPairs} gives. */
+export interface TrainingPairs {
+  readonly pairs: readonly TrainingPair[];
+  /** One entry per used series. */
+  readonly kernels: readonly MeasuredKernel[];
+}
+
+/** Options of the builders below. */
+export interface TrainingDataOptions extends LongWorkOptions {
+  /** Told of every series that cannot be used. */
+  readonly onSkipped?: (skipped: SkippedSeries) => void;
+}
+
+/** Keeps `maximum` slices around the middle of a long series: neighbours stay neighbours. */
+function limitSlices(volume: Volume<"HU">, maximum: number): Volume<"HU"> {
+  const slices = volume.geometry.size[0];
+  if (slices <= maximum) return volume;
+  const start = Math.floor((slices - maximum) / 2);
+  return getSlab(volume, start, start + maximum);
+}
+
+/** HU rounded to int16: half the memory, and the resolution that CT images have. */
+function toInt16(data: Float32Array): Int16Array {
+  const out = new Int16Array(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = Math.max(-32768, Math.min(32767, Math.round(data[i])));
+  return out;
+}
+
+/** The noise fields of a series, and what they were made from. */
+interface SimulatedNoise {
+  readonly noises: readonly Volume<"HU">[];
+  readonly kernel: MeasuredKernel;
+}
+
+/** Noise fields at the recipe's dose; `null`, reported, when the series' noise cannot be measured. */
+async function simulateNoises(
+  id: string,
+  volume: Volume<"HU">,
+  recipe: Recipe,
+  seed: number,
+  options: TrainingDataOptions,
+): Promise<SimulatedNoise | null> {
+  const { doseFraction, realisations } = recipe.data.insertion;
+  const work: LongWorkOptions = options.signal ? { signal: options.signal } : {};
+  try {
+    const simulator = await createLowDoseSimulator(volume, { ...work, seed });
+    const noises: Volume<"HU">[] = [];
+    for (let realisation = 0; realisation < realisations; realisation++) {
+      noises.push(await simulator.noise(doseFraction, { ...work, realisation }));
+    }
+    const { window, sigmaHu } = simulator.calibration;
+    return { noises, kernel: { window, sigmaHu } };
+  } catch (error) {
+    if (!(error instanceof ReconError)) throw error;
+    options.onSkipped?.({ id, code: error.code, reason: error.message });
+    return null;
+  }
+}
+
+/** Clamps what lies outside the reconstruction circle to air, so that padding teaches nothing. */
+function clampToAir(volume: Volume<"HU">): Volume<"HU"> {
+  return createVolume(
+    "HU",
+    volume.geometry,
+    volume.data.map((value) => Math.max(-1024, value)),
+  );
+}
+
+/**
+ * Builds training pairs from real series. Each series counts equally often per √slices, so that long series do
+ * not drown single slices.
+ *
+ * @param series - training subjects
+ * @returns pairs for `createPairSource`; input = target + s · noise with s in `recipe.data.noiseScale`
+ * @throws what `createLowDoseSimulator` throws, but series without measurable noise are reported and left out
+ */
+export async function buildTrainingPairs(
+  series: readonly TrainingSeries[],
+  recipe: Recipe,
+  options: TrainingDataOptions = {},
+): Promise<TrainingPairs> {
+  const pairs: TrainingPair[] = [];
+  const kernels: MeasuredKernel[] = [];
+  const seeds = createRandom(recipe.training.seed).derive("training-noise");
+  for (const [index, item] of series.entries()) {
+    const volume = limitSlices(item.volume, recipe.data.maximumSlicesPerSeries);
+    const seed = seeds.derive(item.id).nextUint32();
+    const simulated = await simulateNoises(item.id, volume, recipe, seed, options);
+    if (simulated) {
+      kernels.push(simulated.kernel);
+      const [slices, rows, columns] = volume.geometry.size;
+      const clamped = clampToAir(volume);
+      for (let s = 0; s < slices; s++) {
+        pairs.push({
+          id: `${item.id}/${s}`,
+          rows,
+          columns,
+          target: toInt16(getSliceData(clamped, s)),
+          noises: simulated.noises.map((noise) => toInt16(getSliceData(noise, s))),
+          weight: 1 / Math.sqrt(slices),
+          levelRange: recipe.data.noiseScale,
+        });
+      }
+    }
+    options.onProgress?.({ phase: "making pairs", done: index + 1, total: series.length, unit: "series" });
+  }
+  return { pairs, kernels };
+}
+
+/**
+ * Filters a noise-free slice with a reconstruction kernel's window, so that phantoms have the sharpness that goes
+ * with their noise. Circular convolution; the margin of air makes that harmless.
+ */
+function applyKernel(image: Float32Array, size: number, pixelMm: number, window: KernelWindow): Float32Array {
+  const plan = createFftPlan(size);
+  const real = Float64Array.from(image);
+  const imaginary = new Float64Array(size * size);
+  transform2d(plan, plan, real, imaginary, "forward");
+  for (let r = 0; r < size; r++) {
+    const fy = Math.min(r, size - r) / (size * pixelMm);
+    for (let c = 0; c < size; c++) {
+      const fx = Math.min(c, size - c) / (size * pixelMm);
+      const gain = evaluateKernelWindow(window, Math.hypot(fx, fy));
+      real[r * size + c] *= gain;
+      imaginary[r * size + c] *= gain;
+    }
+  }
+  transform2d(plan, plan, real, imaginary, "inverse");
+  return Float32Array.from(real);
+}
+
+const PHANTOM_SIZE = 512;
+
+/**
+ * Builds pairs with noise-free truth: random body phantoms, filtered with a kernel, plus the whole noise of a
+ * simulated scan at the recipe's dose. Kernels and noise levels are those measured on the training series.
+ *
+ * @param real - what {@link buildTrainingPairs} gave; phantoms are weighted to make up `phantoms.share`
+ */
+export async function buildPhantomPairs(
+  recipe: Recipe,
+  real: TrainingPairs,
+  options: TrainingDataOptions = {},
+): Promise<TrainingPair[]> {
+  const { count, realisations, share } = recipe.data.phantoms;
+  const { doseFraction } = recipe.data.insertion;
+  const seeds = createRandom(recipe.training.seed).derive("training-phantoms");
+  const realWeight = real.pairs.reduce((sum, pair) => sum + (pair.weight ?? 1), 0);
+  const weight = (realWeight * share) / ((1 - Math.min(share, 0.999)) * Math.max(1, count));
+  const pairs: TrainingPair[] = [];
+  for (let index = 0; index < count && share > 0; index++) {
+    const random = seeds.derive(index);
+    const { window, sigmaHu } = real.kernels[random.nextInteger(real.kernels.length)];
+    const pixelMm = 0.6 + 0.35 * random.nextUniform();
+    const grid = createCentredGrid([1, PHANTOM_SIZE, PHANTOM_SIZE], [1, pixelMm, pixelMm]);
+    const phantom = createRandomBodyPhantom(random.derive("phantom"));
+    const sharp = voxelisePhantom(phantom, grid);
+    const truth = createVolume("HU", grid, applyKernel(sharp.data, PHANTOM_SIZE, pixelMm, window));
+    const simulator = await createLowDoseSimulator(truth, {
+      seed: random.derive("noise").nextUint32(),
+      noise: { sigmaHu: sigmaHu * 2 ** (random.nextUniform() - 0.5), window },
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+    const noises: Int16Array[] = [];
+    for (let realisation = 0; realisation < realisations; realisation++) {
+      noises.push(toInt16((await simulator.scanNoise(doseFraction, { realisation })).data));
+    }
+    pairs.push({
+      id: `phantom/${index}`,
+      rows: PHANTOM_SIZE,
+      columns: PHANTOM_SIZE,
+      target: truth.data,
+      noises,
+      weight,
+      levelRange: recipe.data.noiseScale,
+    });
+    options.onProgress?.({ phase: "phantoms", done: index + 1, total: count, unit: "phantoms" });
+  }
+  return pairs;
+}
+
+/**
+ * Builds validation pairs: one slice in the middle of each series, at scale 1 (the recipe's dose fraction).
+ */
+export async function buildValidationPairs(
+  series: readonly TrainingSeries[],
+  recipe: Recipe,
+  sizeMultiple: number,
+  options: TrainingDataOptions = {},
+): Promise<ValidationPair[]> {
+  const pairs: ValidationPair[] = [];
+  const seeds = createRandom(recipe.training.seed).derive("validation-noise");
+  for (const [index, item] of series.entries()) {
+    const volume = limitSlices(item.volume, 4);
+    const seed = seeds.derive(item.id).nextUint32();
+    const simulated = await simulateNoises(item.id, volume, recipe, seed, options);
+    const [slices, rows, columns] = volume.geometry.size;
+    if (simulated && rows % sizeMultiple === 0 && columns % sizeMultiple === 0) {
+      const middle = Math.floor(slices / 2);
+      const target = getSliceData(clampToAir(volume), middle);
+      const noise = getSliceData(simulated.noises[0], middle);
+      pairs.push({ id: item.id, rows, columns, target, input: target.map((value, i) => value + noise[i]) });
+    }
+    options.onProgress?.({
+      phase: "validation pairs",
+      done: index + 1,
+      total: series.length,
+      unit: "series",
+    });
+  }
+  return pairs;
+}
