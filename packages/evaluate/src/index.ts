@@ -35,6 +35,8 @@ export {
   type ReportedNoise,
 } from "./quality-report.ts";
 export { type HuWindow, LUNG_WINDOW, type Region, SOFT_TISSUE_WINDOW, WIDE_WINDOW } from "./region.ts";
+export { type ReportMeta, type ReportOptions, type RunFacts, renderReport } from "./report/render-report.ts";
+export type { Fact } from "./report/sections.ts";
 export { measureStructureLoss, type StructureResult } from "./structure.ts";
 export {
   classifyTissues,
