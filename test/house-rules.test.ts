@@ -78,6 +78,16 @@ describe("house rules", () => {
     );
   });
 
+  it("cites only documents that exist here", () => {
+    const known = new Set(files.filter((file) => file.endsWith(".md")).map((file) => path.basename(file)));
+    const cited = code.flatMap((file) =>
+      [...readText(file).matchAll(/(?<![\w/.*<}])([A-Za-z][\w-]*\.md)\b/g)].map(
+        (match) => `${file}: ${match[1]}`,
+      ),
+    );
+    expect(cited.filter((citation) => !known.has(citation.split(": ")[1]))).toEqual([]);
+  });
+
   it("leaves nothing to be done later, and nothing merged by half", () => {
     expect(
       findLines(code, new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "X" + "XX"].join("|")})\\b`)),

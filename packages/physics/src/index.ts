@@ -1,5 +1,6 @@
 /**
- * `@alara/physics`: scanners, phantoms, projectors and noise of CT. Reconstruction lives in `@alara/recon`.
+ * `@alara/physics`: scanners, phantoms, projectors and noise of CT. Reconstruction and low-dose insertion, which needs
+ * it, live in `@alara/recon`.
  */
 export { PhysicsError, type PhysicsErrorCode } from "./errors.ts";
 export { createJosephProjector, createPlaneGrid, type PlaneGrid } from "./joseph.ts";
