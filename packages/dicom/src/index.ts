@@ -1,6 +1,9 @@
 /**
  * `@alara/dicom`: reads, assembles and writes CT in DICOM; runs anywhere. Files and folders are in `@alara/dicom/node`.
  */
+
+export { convertToExplicit, removePrivateElements } from "./convert.ts";
+export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./ct-series.ts";
 export {
   type DicomDataset,
   type DicomElement,
@@ -8,6 +11,18 @@ export {
   type DicomFile,
   editDataset,
 } from "./dataset.ts";
+export { createDerivedSeries, type DerivedSeries, type DerivedSeriesOptions } from "./derived-series.ts";
+export {
+  type CodedConcept,
+  createCodeItem,
+  createDecimalElement,
+  createDoubleElement,
+  createElement,
+  createIntegerElement,
+  createSequenceElement,
+  createShortElement,
+  createTextElement,
+} from "./elements.ts";
 export { joinFragments, readFrameBytes, splitFragments } from "./encapsulation.ts";
 export {
   EQUIPMENT_MANUFACTURER,
@@ -64,4 +79,6 @@ export {
   type TransferSyntax,
   transferSyntaxes,
 } from "./transfer-syntaxes.ts";
+export { createHashedUid } from "./uids.ts";
 export { isValidUid, readInteger, readNumber, readNumbers, readText, readTexts, readUid } from "./values.ts";
+export { writeDataset, writeDicomFile } from "./write.ts";

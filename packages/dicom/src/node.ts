@@ -9,3 +9,4 @@ export {
   type ScanSeriesFilesOptions,
   scanSeriesFiles,
 } from "./node/input-files.ts";
+export { createOutputFolder, formatSliceFileName, type OutputFolder } from "./node/output-folder.ts";

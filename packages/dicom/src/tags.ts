@@ -85,6 +85,7 @@ export const TAG = {
   FrameOfReferenceUID: 0x00200052,
   PositionReferenceIndicator: 0x00201040,
   SliceLocation: 0x00201041,
+  ImageComments: 0x00204000,
   SamplesPerPixel: 0x00280002,
   PhotometricInterpretation: 0x00280004,
   PlanarConfiguration: 0x00280006,
