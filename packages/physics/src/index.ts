@@ -2,6 +2,7 @@
  * `@alara/physics`: scanners, phantoms, projectors and noise of CT. Reconstruction and low-dose insertion, which needs
  * it, live in `@alara/recon`.
  */
+export { type BodyPhantomOptions, createRandomBodyPhantom } from "./body-phantom.ts";
 export { PhysicsError, type PhysicsErrorCode } from "./errors.ts";
 export { createJosephProjector, createPlaneGrid, type PlaneGrid } from "./joseph.ts";
 export { createFastJosephProjector, type FastProjector } from "./joseph-simd.ts";
@@ -34,6 +35,18 @@ export {
   type RadialBins,
   type RegionOfInterest,
 } from "./nps.ts";
+export {
+  convertPhantomToMu,
+  createPhantomProjector,
+  type Ellipse,
+  type Phantom,
+  type PhantomProjector,
+  type ProjectPhantomOptions,
+  projectPhantom,
+  type VoxelizeOptions,
+  voxelizePhantom,
+} from "./phantom.ts";
+export { createWaterCylinder, type PhantomEntry, phantoms, type WaterCylinderOptions } from "./phantoms.ts";
 export { type ProjectorFactory, projectors } from "./projectors.ts";
 export {
   createScanGeometry,
@@ -49,3 +62,4 @@ export {
   type NoiseTile,
   type SeriesNoise,
 } from "./series-noise.ts";
+export { createSheppLoganPhantom, type SheppLoganOptions } from "./shepp-logan.ts";

@@ -167,7 +167,7 @@ export function fitKernelWindow(spectrum: SpectrumToFit): KernelFit {
   const toWindow = (p: readonly number[]): KernelWindow => ({
     boostMm2: Math.min(60, Math.abs(p[0])),
     cutoffPerMm: Math.min(3, Math.max(0.05, Math.exp(p[1]))),
-    order: Math.min(8, Math.max(1.2, Math.exp(p[2]))),
+    order: Math.min(8, Math.max(1.6, Math.exp(p[2]))),
   });
   const predict = (window: KernelWindow) => {
     const power = computeAliasedSpectrum(window, spectrum);
@@ -203,6 +203,11 @@ export function fitKernelWindow(spectrum: SpectrumToFit): KernelFit {
     for (let i = 0; i < power.length; i++) power[i] *= scale;
     return { power, radial, cost, deviation, radialAnatomy: anatomy.map((a) => a * anatomyScale) };
   };
+  // A gentle pull towards the usual steepness decides between windows that fit alike.
+  const cost = (p: readonly number[]): number => {
+    const window = toWindow(p);
+    return predict(window).cost * (1 + 0.03 * (Math.log(window.order / 2.5) / 0.35) ** 2);
+  };
   let best = { point: [0, 0, 0], value: Number.POSITIVE_INFINITY };
   for (const start of [
     [0.1, Math.log(0.4), Math.log(2)],
@@ -210,7 +215,7 @@ export function fitKernelWindow(spectrum: SpectrumToFit): KernelFit {
     [0.1, Math.log(0.8), Math.log(3)],
     [8, Math.log(0.6), Math.log(4)],
   ]) {
-    const found = minimizeSimplex((p) => predict(toWindow(p)).cost, start, [1, 0.3, 0.4], 90);
+    const found = minimizeSimplex(cost, start, [1, 0.3, 0.4], 90);
     if (found.value < best.value) best = found;
   }
   const window = toWindow(best.point);

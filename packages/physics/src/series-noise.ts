@@ -184,16 +184,17 @@ export function measureSeriesNoise(
   const detectorNyquistPerMm = options.detectorNyquistPerMm ?? 0.857;
   const pixelNyquist = 0.5 / Math.max(rowSpacingMm, columnSpacingMm);
   const lowest = Math.min(LOWEST_NOISE_FREQUENCY_PER_MM, 0.35 * pixelNyquist);
+  const split = (4 / 3) * lowest;
   // The fit goes lower: it separates anatomy by its own term.
   const lowestFitted = (): number =>
     Math.max(lowest / 2, 1.7 / (size * Math.max(rowSpacingMm, columnSpacingMm)));
   let size = 32;
   let bins = createRadialBins(size, rowSpacingMm, columnSpacingMm);
-  let candidates = findCandidates(volume, size, bins, range, lowest);
-  if (candidates.length < 12) {
+  let candidates = findCandidates(volume, size, bins, range, split);
+  if (candidates.length < 120) {
     const smallBins = createRadialBins(16, rowSpacingMm, columnSpacingMm);
-    const small = findCandidates(volume, 16, smallBins, range, lowest);
-    if (small.length > 4 * candidates.length) {
+    const small = findCandidates(volume, 16, smallBins, range, split);
+    if (small.length > 6 * candidates.length) {
       size = 16;
       bins = smallBins;
       candidates = small;
