@@ -53,12 +53,17 @@ export async function openSeries(path: string, options: OpenSeriesOptions = {}):
   const { series, skipped } = collection;
   if (series.length === 0) {
     const first = skipped[0];
-    const detail = first ? `; ${countByCode(collection)}; the first: ${first.name}: ${first.reason}` : "; it is empty";
+    const detail = first
+      ? `; ${countByCode(collection)}; the first: ${first.name}: ${first.reason}`
+      : "; it is empty";
     throw new CliError("NO_CT_SERIES", `found no CT series in ${path}${detail}. Pass a folder of CT images`);
   }
   const list = series.map((item, index) => `  ${index + 1}: ${describeSeries(item)}`).join("\n");
   if (options.number !== undefined && !series[options.number - 1]) {
-    throw new CliError("NO_SUCH_SERIES", `there is no series ${options.number} in ${path}; there are\n${list}`);
+    throw new CliError(
+      "NO_SUCH_SERIES",
+      `there is no series ${options.number} in ${path}; there are\n${list}`,
+    );
   }
   if (options.number === undefined && series.length > 1) {
     throw new CliError(

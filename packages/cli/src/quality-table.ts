@@ -13,7 +13,8 @@ export function formatQualityTable(report: QualityReport): string {
   const rows = report.images.map(({ name }) => {
     const noise = report.noise.find((item) => item.image === name)?.noise.sigmaHu;
     const metrics = report.comparisons.find((item) => item.image === name)?.metrics;
-    const find = (metric: string): number | null | undefined => metrics?.find((item) => item.metric === metric)?.value;
+    const find = (metric: string): number | null | undefined =>
+      metrics?.find((item) => item.metric === metric)?.value;
     const errors = [formatValue(find("rmse"), 2), formatValue(find("psnr"), 2), formatValue(find("ssim"), 4)];
     return [name, formatValue(noise, 1), ...(hasReference ? errors : [])];
   });

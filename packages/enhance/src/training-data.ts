@@ -18,7 +18,7 @@ import {
   createRandomBodyPhantom,
   evaluateKernelWindow,
   type KernelWindow,
-  voxelisePhantom,
+  voxelizePhantom,
 } from "@alara/physics";
 import { createLowDoseSimulator, ReconError } from "@alara/recon";
 import type { Recipe } from "./recipe.ts";
@@ -112,8 +112,8 @@ function clampToAir(volume: Volume<"HU">): Volume<"HU"> {
 }
 
 /**
- * Builds training pairs from real series. Each series counts equally often per √slices, so that long series do
- * not drown single slices.
+ * Builds training pairs from real series. A series of n slices counts n^¾ times as often as a single slice: long
+ * series do not drown single ones, and single slices are not drawn until they are known by heart.
  *
  * @param series - training subjects
  * @returns pairs for `createPairSource`; input = target + s · noise with s in `recipe.data.noiseScale`
@@ -142,7 +142,7 @@ export async function buildTrainingPairs(
           columns,
           target: toInt16(getSliceData(clamped, s)),
           noises: simulated.noises.map((noise) => toInt16(getSliceData(noise, s))),
-          weight: 1 / Math.sqrt(slices),
+          weight: slices ** -0.25,
           levelRange: recipe.data.noiseScale,
         });
       }
@@ -199,7 +199,7 @@ export async function buildPhantomPairs(
     const pixelMm = 0.6 + 0.35 * random.nextUniform();
     const grid = createCentredGrid([1, PHANTOM_SIZE, PHANTOM_SIZE], [1, pixelMm, pixelMm]);
     const phantom = createRandomBodyPhantom(random.derive("phantom"));
-    const sharp = voxelisePhantom(phantom, grid);
+    const sharp = voxelizePhantom(phantom, grid);
     const truth = createVolume("HU", grid, applyKernel(sharp.data, PHANTOM_SIZE, pixelMm, window));
     const simulator = await createLowDoseSimulator(truth, {
       seed: random.derive("noise").nextUint32(),

@@ -34,7 +34,11 @@ export function addEvaluateCommand(program: Command): void {
     );
 }
 
-async function evaluate(candidate: string, options: EvaluateCommandOptions, context: CommandContext): Promise<void> {
+async function evaluate(
+  candidate: string,
+  options: EvaluateCommandOptions,
+  context: CommandContext,
+): Promise<void> {
   const maximum = Number(options.maximumSlices);
   if (!(Number.isInteger(maximum) && maximum >= 1)) {
     throw new UsageError(`--maximum-slices is "${options.maximumSlices}", expected a whole number from 1`);

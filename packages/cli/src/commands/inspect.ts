@@ -1,40 +1,17 @@
 /** `alara inspect <path>`: what is here, what can be enhanced, and the dose facts that the headers state. */
-import type { FactRange, Series } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import type { Command } from "commander";
 import { printResult, runCommand } from "../context.ts";
+import { listFacts } from "../facts.ts";
 import { describeSeries } from "../input.ts";
-
-function formatRange(range: FactRange | undefined, unit: string): string | undefined {
-  if (range === undefined) return undefined;
-  const { minimum, median, maximum } = range;
-  return minimum === maximum ? `${median} ${unit}` : `${minimum} to ${maximum} ${unit}, median ${median}`;
-}
-
-/** Label and value of what the headers state of dose and image. */
-export function listFacts(series: Series): readonly { readonly label: string; readonly value: string }[] {
-  const { facts } = series;
-  const rows: [string, string | undefined][] = [
-    ["Scanner", [facts.manufacturer, facts.model].filter(Boolean).join(" ") || undefined],
-    ["Body part", facts.bodyPart],
-    ["Kernel", facts.kernels.join(", ") || undefined],
-    ["Tube voltage", formatRange(facts.tubeVoltageKv, "kV")],
-    ["Tube current", formatRange(facts.tubeCurrentMa, "mA")],
-    ["Exposure", formatRange(facts.exposureMas, "mAs")],
-    ["CTDIvol", formatRange(facts.ctdiVolMgy, "mGy")],
-    ["Slice thickness", facts.sliceThicknessMm === undefined ? undefined : `${facts.sliceThicknessMm} mm`],
-    ["Slice spacing", facts.sliceSpacingMm === undefined ? undefined : `${Number(facts.sliceSpacingMm.toFixed(3))} mm`],
-    ["Pixel spacing", `${facts.pixelSpacingMm.map((value) => Number(value.toFixed(4))).join(" × ")} mm`],
-    ["Matrix", `${facts.columns} × ${facts.rows}, ${facts.slices} slices`],
-  ];
-  return rows.map(([label, value]) => ({ label, value: value ?? "not stated" }));
-}
 
 /** Adds the command. */
 export function addInspectCommand(program: Command): void {
   program
     .command("inspect")
-    .description("list the CT series in a folder, what is noteworthy about them, and what was left out and why")
+    .description(
+      "list the CT series in a folder, what is noteworthy about them, and what was left out and why",
+    )
     .argument("<path>", "DICOM folder or file")
     .option("--json", "machine-readable output")
     .action((path: string, options: { json?: boolean }) =>
@@ -54,12 +31,17 @@ export function addInspectCommand(program: Command): void {
           for (const finding of item.findings) {
             lines.push(`  ${finding.severity === "warning" ? "!" : "·"} ${finding.code}: ${finding.message}`);
           }
-          lines.push("  can be enhanced slice by slice; methods that need neighbours " + (item.isRegular ? "may run" : "refuse it"));
+          lines.push(
+            "  can be enhanced slice by slice; methods that need neighbours " +
+              (item.isRegular ? "may run" : "refuse it"),
+          );
         }
         if (series.length === 0) lines.push("no CT series");
         if (collection.skipped.length > 0) lines.push(`left out: ${collection.skipped.length} file(s)`);
-        for (const { name, code, reason } of collection.skipped.slice(0, 20)) lines.push(`  ${name}: ${code}: ${reason}`);
-        if (collection.skipped.length > 20) lines.push(`  … and ${collection.skipped.length - 20} more (--json lists all)`);
+        for (const { name, code, reason } of collection.skipped.slice(0, 20))
+          lines.push(`  ${name}: ${code}: ${reason}`);
+        if (collection.skipped.length > 20)
+          lines.push(`  … and ${collection.skipped.length - 20} more (--json lists all)`);
         printResult(context, lines.join("\n"), { series, skipped: collection.skipped });
       }),
     );

@@ -149,11 +149,10 @@ function packRun(run: {
   readonly provider: string;
 }): Promise<ReadonlyMap<string, Uint8Array>> {
   const { recipe, network, result } = run;
-  const validation: Record<string, number> = { step: result.checkpoint.state.step };
-  if (result.best) {
-    validation["bestStep"] = result.best.step;
-    validation["rmseHu"] = result.best.rmseHu;
-  }
+  const validation = {
+    step: result.checkpoint.state.step,
+    ...(result.best ? { bestStep: result.best.step, rmseHu: result.best.rmseHu } : {}),
+  };
   return packBundle(
     {
       name: recipe.name,

@@ -1,0 +1,108 @@
+/** `alara enhance <in> -o <dir>`: a derived DICOM series and a report. */
+import { type Command, Option } from "commander";
+import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
+import { type EnhanceSeriesResult, enhanceSeries } from "../enhance-series.ts";
+import { openSeries } from "../input.ts";
+import { type MethodChoice, openMethod } from "../method-choice.ts";
+import { formatQualityTable } from "../quality-table.ts";
+
+interface EnhanceCommandOptions extends MethodChoice {
+  readonly output: string;
+  readonly strength: string;
+  readonly series?: string;
+  readonly reference?: string;
+  readonly referenceNoise: "none" | "independent" | "shared" | "unknown";
+  readonly date?: string;
+  readonly suffix?: string;
+  readonly keepPrivate?: boolean;
+  readonly force?: boolean;
+  readonly report: boolean;
+  readonly json?: boolean;
+}
+
+/** Adds the command. */
+export function addEnhanceCommand(program: Command): void {
+  program
+    .command("enhance")
+    .description("enhance a CT series: writes <dir>/series/*.dcm, report.html and report.json")
+    .argument("<in>", "DICOM folder or file")
+    .requiredOption("-o, --output <dir>", "output folder; must not exist or be empty")
+    .option("--method <name>", "enhancement method, see `alara methods` (default: the shipped model)")
+    .option("--model <bundle>", "model bundle: a shipped name or a folder, see `alara models`")
+    .option("--set <name=value...>", "options of the method")
+    .option("--strength <number>", "0 keeps the original, 1 is full effect", "1")
+    .option("--series <number>", "which series, when the input holds several")
+    .option("--reference <folder>", "DICOM folder to measure the result against, slice by slice")
+    .addOption(
+      new Option("--reference-noise <kind>", "what noise the reference has")
+        .choices(["none", "independent", "shared", "unknown"])
+        .default("unknown"),
+    )
+    .option("--date <iso>", "moment written into the result (default: now); the same moment gives the same bytes")
+    .option("--suffix <text>", "put behind the Series Description")
+    .option("--keep-private", "keep private elements")
+    .option("--force", "run outside the intended range, or on a result of Alara; the result is marked")
+    .option("--threads <number>", "threads of the network (default: all cores)")
+    .option("--providers <list>", "execution providers in order of preference", "cpu")
+    .option("--no-report", "write the series only")
+    .option("--json", "machine-readable output")
+    .action((input: string, options: EnhanceCommandOptions) =>
+      runCommand(options, (context) => enhance(input, options, context)),
+    );
+}
+
+/** The current moment in ISO 8601 with the local offset, to the second. */
+export function formatNow(): string {
+  const now = new Date();
+  const offset = -now.getTimezoneOffset();
+  const local = new Date(now.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  const two = (value: number): string => String(Math.floor(Math.abs(value))).padStart(2, "0");
+  return `${local}${offset < 0 ? "-" : "+"}${two(offset / 60)}:${two(offset % 60)}`;
+}
+
+/** Reads a whole number from 1. */
+export function parseCount(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1)) throw new UsageError(`${name} is "${text}", expected a whole number from 1`);
+  return value;
+}
+
+async function enhance(input: string, options: EnhanceCommandOptions, context: CommandContext): Promise<void> {
+  const strength = Number(options.strength);
+  if (!(strength >= 0 && strength <= 1)) {
+    throw new UsageError(`--strength is "${options.strength}", expected a number from 0 to 1`);
+  }
+  parseCount("--threads", options.threads);
+  const number = parseCount("--series", options.series);
+  const method = await openMethod(options);
+  try {
+    const series = await openSeries(input, { ...context, ...(number === undefined ? {} : { number }) });
+    const reference = options.reference === undefined ? undefined : await openSeries(options.reference, context);
+    const result = await enhanceSeries(series, method, options.output, {
+      ...context,
+      strength,
+      dateTime: options.date ?? formatNow(),
+      report: options.report,
+      force: options.force === true,
+      command: ["alara", ...process.argv.slice(2)].join(" "),
+      ...(reference ? { reference: { series: reference, noise: options.referenceNoise } } : {}),
+      ...(options.suffix === undefined ? {} : { seriesDescriptionSuffix: options.suffix }),
+      ...(options.keepPrivate ? { privateElements: "keep" as const } : {}),
+    });
+    printEnhanced(result, context);
+  } finally {
+    await method.enhancer.dispose();
+  }
+}
+
+/** Prints findings, the table and where to look. */
+export function printEnhanced(result: EnhanceSeriesResult, context: CommandContext): void {
+  for (const item of result.seriesFindings) if (item.severity === "warning") printNote(`! ${item.code}: ${item.message}`);
+  for (const item of result.rangeFindings) printNote(`! outside the intended range: ${item.message}`);
+  const lines: string[] = [];
+  if (result.report) lines.push(formatQualityTable(result.report), "");
+  lines.push(`${result.slices} slices in ${result.seconds.toFixed(1)} s → ${result.folder}`);
+  if (result.report) lines.push(`look at ${result.folder}/report.html`);
+  printResult(context, lines.join("\n"), result);
+}

@@ -1,0 +1,317 @@
+/**
+ * The main job: one series in, a derived series and a report out. Slices stream through, so memory does not grow
+ * with the series; what the report measures is bounded too, and says so.
+ */
+import { createVolume, type Enhancer, getSlab, type LongWorkOptions, type Volume } from "@alara/core";
+import { createDerivedSeries, decodeSliceHu, type Series } from "@alara/dicom";
+import { createOutputFolder, formatSliceFileName } from "@alara/dicom/node";
+import {
+  blendStrength,
+  checkIntendedRange,
+  EnhanceError,
+  type IntendedRange,
+  type RangeFinding,
+} from "@alara/enhance";
+import {
+  classifyTissues,
+  compareVolumes,
+  findNoiseTiles,
+  measureNoise,
+  type QualityReport,
+  type ReferenceNoise,
+  renderReport,
+} from "@alara/evaluate";
+import { listFacts } from "./facts.ts";
+import { CliError } from "./input.ts";
+import { CODE_VERSION } from "./version.ts";
+import { assertSameGrid, readSlices, spreadSlices } from "./volumes.ts";
+
+/** What to enhance with. */
+export interface EnhancementMethod {
+  readonly enhancer: Enhancer;
+  /** For Derivation Description. */
+  readonly description: string;
+  /** Of a model; absent for methods without one. */
+  readonly intendedRange?: IntendedRange;
+  readonly modelDigest?: string;
+  readonly provider?: string;
+}
+
+/** The series that the result is held against. */
+export interface ReferenceSeries {
+  readonly series: Series;
+  readonly noise: ReferenceNoise;
+}
+
+/** Options of {@link enhanceSeries}. */
+export interface EnhanceSeriesOptions extends LongWorkOptions {
+  /** 0..1; default 1. */
+  readonly strength?: number;
+  readonly reference?: ReferenceSeries;
+  /** The job's moment, ISO 8601: the same moment gives the same bytes. */
+  readonly dateTime: string;
+  /** Runs although the input lies outside the intended range, or is a result of Alara itself. */
+  readonly force?: boolean;
+  /** Writes report.html and report.json; default true. */
+  readonly report?: boolean;
+  readonly seriesDescriptionSuffix?: string;
+  readonly transferSyntaxUid?: string;
+  readonly privateElements?: "remove" | "keep";
+  /** Title, attribution and command for the report. */
+  readonly reportTitle?: string;
+  readonly notes?: readonly string[];
+  readonly command?: string;
+  /** Slices that the report measures and shows, evenly spread; default 32. */
+  readonly maximumReportSlices?: number;
+}
+
+/** What {@link enhanceSeries} did. */
+export interface EnhanceSeriesResult {
+  readonly folder: string;
+  readonly slices: number;
+  readonly seriesInstanceUid: string;
+  readonly rangeFindings: readonly RangeFinding[];
+  readonly seriesFindings: Series["findings"];
+  readonly report: QualityReport | null;
+  readonly seconds: number;
+}
+
+const SLAB_SLICES = 4;
+const NOISE_SLICES = 8;
+
+/** Noise in homogeneous soft tissue of a few slices, or `undefined` where none is found. */
+async function measureInputNoise(series: Series, work: LongWorkOptions): Promise<number | undefined> {
+  const chosen = spreadSlices(series.slices.length, NOISE_SLICES);
+  const volume = await readSlices(series, chosen, work);
+  const tissues = classifyTissues(volume);
+  return measureNoise(volume, findNoiseTiles(volume, tissues.body)).sigmaHu ?? undefined;
+}
+
+async function checkInput(
+  series: Series,
+  method: EnhancementMethod,
+  options: EnhanceSeriesOptions,
+): Promise<readonly RangeFinding[]> {
+  const { contextSlices } = method.enhancer.description;
+  if (contextSlices > 0 && !(series.isRegular && series.slices.length > 2 * contextSlices)) {
+    const reasons = series.findings.filter((item) => item.breaksNeighbours).map((item) => item.code);
+    throw new EnhanceError(
+      "NEEDS_NEIGHBOURS",
+      `the method reads ${contextSlices} neighbouring slices on each side, but the series has ${series.slices.length} slices${reasons.length > 0 ? ` with ${reasons.join(", ")}` : ""}; use a 2D method`,
+    );
+  }
+  if (!options.force && series.findings.some((item) => item.code === "DERIVED_BY_ALARA")) {
+    throw new CliError(
+      "ALREADY_DERIVED",
+      "this series is already a result of Alara; enhance the original, or pass --force to enhance it again",
+    );
+  }
+  if (!method.intendedRange) return [];
+  const { facts } = series;
+  const noiseHu = await measureInputNoise(series, options.signal ? { signal: options.signal } : {});
+  const findings = checkIntendedRange(method.intendedRange, {
+    modality: "CT",
+    pixelSpacingMm: facts.pixelSpacingMm[0],
+    ...(facts.sliceThicknessMm === undefined ? {} : { sliceThicknessMm: facts.sliceThicknessMm }),
+    ...(facts.tubeVoltageKv === undefined ? {} : { kvp: facts.tubeVoltageKv.median }),
+    ...(noiseHu === undefined ? {} : { noiseHu }),
+  });
+  const refused = findings.filter((item) => item.action === "refuse");
+  if (refused.length > 0 && !options.force) {
+    throw new EnhanceError(
+      "OUTSIDE_INTENDED_RANGE",
+      `${refused.map((item) => item.message).join("; ")}. Choose another model or method, or pass --force; the result is then marked`,
+    );
+  }
+  return findings;
+}
+
+/** Slices of the series that are kept in memory for the report. */
+interface ReportImages {
+  readonly chosen: readonly number[];
+  readonly input: Volume<"HU">;
+  readonly enhanced: Volume<"HU">;
+}
+
+function createReportImages(series: Series, maximum: number): ReportImages {
+  const chosen = spreadSlices(series.slices.length, maximum);
+  const [, rows, columns] = series.geometry.size;
+  const geometry = { ...series.geometry, size: [chosen.length, rows, columns] as const };
+  return { chosen, input: createVolume("HU", geometry), enhanced: createVolume("HU", geometry) };
+}
+
+/**
+ * Enhances a series into a folder: `series/slice-0001.dcm …`, `report.html`, `report.json`. The folder appears
+ * whole or not at all.
+ *
+ * @throws EnhanceError `NEEDS_NEIGHBOURS`, `OUTSIDE_INTENDED_RANGE`, `OUT_OF_RANGE`; CliError `ALREADY_DERIVED`,
+ *   `GRID_MISMATCH`; DicomError for broken slices and for the output folder; the signal's reason
+ */
+export async function enhanceSeries(
+  series: Series,
+  method: EnhancementMethod,
+  outputPath: string,
+  options: EnhanceSeriesOptions,
+): Promise<EnhanceSeriesResult> {
+  const startMs = performance.now();
+  const strength = options.strength ?? 1;
+  if (!(strength >= 0 && strength <= 1)) {
+    throw new EnhanceError(
+      "OUT_OF_RANGE",
+      `strength ${strength} is outside 0..1; 0 keeps the original, 1 is full effect`,
+    );
+  }
+  const { signal, onProgress } = options;
+  if (options.reference) assertSameGrid(series, options.reference.series, ["the input", "the reference"]);
+  const folder = await createOutputFolder(outputPath);
+  try {
+    const rangeFindings = await checkInput(series, method, options);
+    const derived = await createDerivedSeries(series, {
+      methodDescription: method.description,
+      parameters: { method: method.enhancer.description.name, ...method.enhancer.description.parameters },
+      strength,
+      ...(method.modelDigest === undefined ? {} : { modelDigest: method.modelDigest }),
+      codeVersion: CODE_VERSION,
+      ...(method.provider === undefined ? {} : { providerClass: method.provider }),
+      dateTime: options.dateTime,
+      ...(options.seriesDescriptionSuffix === undefined
+        ? {}
+        : { seriesDescriptionSuffix: options.seriesDescriptionSuffix }),
+      ...(options.transferSyntaxUid === undefined ? {} : { transferSyntaxUid: options.transferSyntaxUid }),
+      ...(options.privateElements === undefined ? {} : { privateElements: options.privateElements }),
+    });
+    const wantsReport = options.report ?? true;
+    const images = wantsReport ? createReportImages(series, options.maximumReportSlices ?? 32) : null;
+
+    const { contextSlices } = method.enhancer.description;
+    const [slices, rows, columns] = series.geometry.size;
+    const plane = rows * columns;
+    for (let start = 0; start < slices; start += SLAB_SLICES) {
+      signal?.throwIfAborted();
+      const end = Math.min(slices, start + SLAB_SLICES);
+      const readStart = Math.max(0, start - contextSlices);
+      const readEnd = Math.min(slices, end + contextSlices);
+      const input = createVolume("HU", { ...series.geometry, size: [readEnd - readStart, rows, columns] });
+      for (let s = readStart; s < readEnd; s++)
+        input.data.set((await decodeSliceHu(series, s)).hu, (s - readStart) * plane);
+      const full = strength === 0 ? input : await method.enhancer.enhance(input, signal ? { signal } : {});
+      const result = blendStrength(input, full, strength);
+      for (let s = start; s < end; s++) {
+        const hu = getSlab(result, s - readStart, s - readStart + 1).data;
+        const sources = Array.from({ length: 2 * contextSlices + 1 }, (_, k) => s - contextSlices + k).filter(
+          (k) => k >= 0 && k < slices,
+        );
+        await folder.writeFile(
+          `series/${formatSliceFileName(s)}`,
+          await derived.writeInstance(s, hu, sources),
+        );
+        const kept = images ? images.chosen.indexOf(s) : -1;
+        if (images && kept >= 0) {
+          images.input.data.set(getSlab(input, s - readStart, s - readStart + 1).data, kept * plane);
+          images.enhanced.data.set(hu, kept * plane);
+        }
+      }
+      onProgress?.({ phase: "enhancing", done: end, total: slices, unit: "slices" });
+    }
+
+    let report: QualityReport | null = null;
+    const seconds = (performance.now() - startMs) / 1000;
+    if (images) {
+      report = await writeReport(
+        series,
+        method,
+        images,
+        rangeFindings,
+        { ...options, strength, seconds },
+        (name, text) => folder.writeFile(name, text),
+      );
+    }
+    signal?.throwIfAborted();
+    await folder.commit();
+    return {
+      folder: folder.path,
+      slices,
+      seriesInstanceUid: derived.seriesInstanceUid,
+      rangeFindings,
+      seriesFindings: series.findings,
+      report,
+      seconds: (performance.now() - startMs) / 1000,
+    };
+  } catch (error) {
+    await folder.dispose();
+    throw error;
+  }
+}
+
+async function writeReport(
+  series: Series,
+  method: EnhancementMethod,
+  images: ReportImages,
+  rangeFindings: readonly RangeFinding[],
+  options: EnhanceSeriesOptions & { readonly strength: number; readonly seconds: number },
+  writeFile: (name: string, content: string) => Promise<void>,
+): Promise<QualityReport> {
+  const work: LongWorkOptions = {
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+  };
+  const { reference } = options;
+  const subject = {
+    input: { name: reference?.noise === "shared" ? "low dose" : "input", volume: images.input },
+    candidates: [{ name: "enhanced", volume: images.enhanced }],
+    ...(reference
+      ? {
+          reference: {
+            name: "original",
+            volume: await readSlices(reference.series, images.chosen, work),
+            noise: reference.noise,
+          },
+        }
+      : {}),
+  };
+  const report = await compareVolumes(subject, work);
+  const { name, parameters } = method.enhancer.description;
+  const document = {
+    tool: { name: "Alara", version: CODE_VERSION, statement: "For research use; not a medical device." },
+    run: {
+      method: name,
+      parameters,
+      strength: options.strength,
+      dateTime: options.dateTime,
+      seconds: options.seconds,
+    },
+    measuredSlices: images.chosen,
+    seriesFacts: series.facts,
+    seriesFindings: series.findings,
+    rangeFindings,
+    quality: report,
+  };
+  await writeFile("report.json", `${JSON.stringify(document, null, 2)}\n`);
+  const marks = rangeFindings.map((item) => `Outside the model's intended range: ${item.message}.`);
+  const warnings = series.findings
+    .filter((item) => item.severity === "warning")
+    .map((item) => `${item.code}: ${item.message}.`);
+  const html = await renderReport(
+    report,
+    subject,
+    {
+      title: options.reportTitle ?? "CT enhancement",
+      subtitle: `${series.facts.slices} slices of ${series.facts.columns} × ${series.facts.rows}; ${images.chosen.length} measured and shown`,
+      run: {
+        method: name,
+        version: CODE_VERSION,
+        strength: options.strength,
+        seconds: options.seconds,
+        ...(method.modelDigest === undefined ? {} : { modelDigest: method.modelDigest }),
+        ...(method.provider === undefined ? {} : { provider: method.provider }),
+        ...(options.command === undefined ? {} : { command: options.command }),
+      },
+      dose: listFacts(series).map(({ label, value }) => ({ label, value })),
+      createdAt: options.dateTime,
+      notes: [...marks, ...warnings, ...(options.notes ?? [])],
+    },
+    work,
+  );
+  await writeFile("report.html", html);
+  return report;
+}
