@@ -12,14 +12,21 @@ import { createRegistry, type Registry } from "@alara/core";
  */
 export type RampWindow = (frequencyPerMm: number, nyquistPerMm: number) => number;
 
-/** Quadratic through five gains at 0, ¼, ½, ¾ and 1 of the Nyquist frequency, piecewise through three nodes. */
+/**
+ * Passes through five gains at 0, ¼, ½, ¾ and 1 of the Nyquist frequency: quadratic in f², piecewise through
+ * three nodes. In f itself the gain would have a cusp at 0, which biases the mean by more than 1 HU.
+ */
 function interpolateNodes(nodes: readonly [number, number, number, number, number]): RampWindow {
   return (frequency, nyquist) => {
     const x = Math.min(1, frequency / nyquist) * 4;
     const start = x < 2 ? 0 : 2;
-    const t = x - start;
-    const [a, b, c] = [nodes[start], nodes[start + 1], nodes[start + 2]];
-    return (a * (t - 1) * (t - 2)) / 2 - b * t * (t - 2) + (c * t * (t - 1)) / 2;
+    const u = x * x;
+    const [u0, u1, u2] = [start ** 2, (start + 1) ** 2, (start + 2) ** 2];
+    return (
+      (nodes[start] * (u - u1) * (u - u2)) / ((u0 - u1) * (u0 - u2)) +
+      (nodes[start + 1] * (u - u0) * (u - u2)) / ((u1 - u0) * (u1 - u2)) +
+      (nodes[start + 2] * (u - u0) * (u - u1)) / ((u2 - u0) * (u2 - u1))
+    );
   };
 }
 
