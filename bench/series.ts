@@ -6,8 +6,9 @@
 import fs from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { createTemporaryFolder, findTool, type TemporaryFolder } from "@alara/testing";
+import { createTemporaryFolder, type TemporaryFolder } from "@alara/testing";
 import { type ProcessRun, runMeasured } from "./measure.ts";
+import { findPython } from "./peers/python.ts";
 import type { BenchResult } from "./result.ts";
 import { writeSyntheticSeries } from "./workload/synthetic-series.ts";
 
@@ -15,7 +16,6 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = `${ROOT}packages/cli/src/main.ts`;
 const MODEL = `${ROOT}models/residual-cnn/model.onnx`;
 const PEER = fileURLToPath(new URL("./peers/enhance-series.py", import.meta.url));
-const PYTHON_PACKAGES = "python3-torch python3-onnx python3-pydicom";
 /** A quarter, half and all of the series: times must grow in proportion. */
 const SIZES = [63, 125, 250] as const;
 const LIMIT_S = 60;
@@ -43,8 +43,7 @@ async function enhance(folder: TemporaryFolder, input: string, slices: number): 
 
 /** Runs the bench; needs PyTorch, onnx and pydicom for the system's Python. */
 export default async function benchSeries(): Promise<BenchResult> {
-  const python = findTool("python3");
-  if (python === undefined) throw new Error(`the peer needs python3 with ${PYTHON_PACKAGES}`);
+  const python = findPython(["torch", "onnx", "pydicom"], "python3-torch python3-onnx python3-pydicom");
   if (!fs.existsSync(MODEL)) throw new Error(`there is no shipped model at ${MODEL}; train it first`);
   const folder = createTemporaryFolder("bench-series");
   try {
@@ -62,7 +61,7 @@ export default async function benchSeries(): Promise<BenchResult> {
       await runMeasured(python, [PEER, input, MODEL, folder.resolve("peer"), String(threads)], {
         OMP_NUM_THREADS: String(threads),
       }),
-      `the peer (it needs ${PYTHON_PACKAGES})`,
+      "the peer",
     );
     const peerReport = JSON.parse(peer.stdout) as { seconds: number; torch: string; pydicom: string };
 
