@@ -10,6 +10,7 @@ import { convertDateTime } from "./date-time.ts";
 import { createDerivedEdits, type DerivedImageDescription } from "./derived-attributes.ts";
 import { type CodedConcept, createDecimalElement, createElement, createTextElement } from "./elements.ts";
 import { joinFragments, readFrameBytes } from "./encapsulation.ts";
+import { PRODUCT_NAMES, type ProductKind } from "./equipment.ts";
 import { DicomError } from "./errors.ts";
 import { countFrameBytes } from "./frame-format.ts";
 import { type EncodedFrame, encodeHu, type HuFormat, readHuFormat } from "./pixels.ts";
@@ -22,6 +23,8 @@ import { writeDicomFile } from "./write.ts";
 
 /** What was done, by what, and how the header shall say it. All text is ASCII. */
 export interface DerivedSeriesOptions {
+  /** Enhancements are not enhanced again (the loop guard), simulations may be. Default `"enhancement"`. */
+  readonly product?: ProductKind;
   /** What was done, for Derivation Description: "Noise reduction by a residual CNN". */
   readonly methodDescription: string;
   /** Everything that decides the pixels, method name and strength included. Enters the UIDs. */
@@ -70,9 +73,6 @@ export interface DerivedSeries {
    */
   writeInstance(slice: number, hu: Float32Array, sourceSlices?: readonly number[]): Promise<Uint8Array>;
 }
-
-/** The value of (0018,A001) Manufacturer's Model Name. */
-const PRODUCT_NAME = "Alara CT enhancement";
 
 const SMOOTHING: CodedConcept = { value: "113087", scheme: "DCM", meaning: "Smoothing" };
 
@@ -208,7 +208,7 @@ function describeDerivation(
     derivationDescription: parts.join("; "),
     derivationCode: options.derivationCode ?? SMOOTHING,
     softwareVersion: options.codeVersion,
-    productName: PRODUCT_NAME,
+    productName: PRODUCT_NAMES[options.product ?? "enhancement"],
     contributionDescription: contribution.slice(0, 1024),
     overlays: options.overlays ?? "remove",
   };

@@ -15,14 +15,27 @@ export const IMPLEMENTATION_VERSION_NAME = "ALARA_010";
 /** Manufacturer in the Contributing Equipment item. */
 export const EQUIPMENT_MANUFACTURER = "Alara";
 
+/** What a derived series is for, with the Manufacturer's Model Name that says so. */
+export const PRODUCT_NAMES = {
+  enhancement: "Alara CT enhancement",
+  simulation: "Alara CT simulation",
+} as const;
+
+/** A kind of derived series. */
+export type ProductKind = keyof typeof PRODUCT_NAMES;
+
 /**
- * Whether an image was made by Alara's derived-series writer: a Contributing Equipment item with manufacturer
- * "Alara". A damaged sequence counts as not ours.
+ * Whether an image is a result of Alara's enhancement: a Contributing Equipment item with manufacturer "Alara" and
+ * the enhancement's model name. Simulated series are inputs like any other. A damaged sequence counts as not ours.
  */
 export function isDerivedByAlara(dataset: DicomDataset): boolean {
   try {
     const items = readItems(dataset, TAG.ContributingEquipmentSequence) ?? [];
-    return items.some((item) => readText(item, TAG.Manufacturer) === EQUIPMENT_MANUFACTURER);
+    return items.some(
+      (item) =>
+        readText(item, TAG.Manufacturer) === EQUIPMENT_MANUFACTURER &&
+        readText(item, TAG.ManufacturerModelName) === PRODUCT_NAMES.enhancement,
+    );
   } catch (error) {
     if (error instanceof DicomError) return false;
     throw error;

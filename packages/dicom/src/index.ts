@@ -29,6 +29,8 @@ export {
   IMPLEMENTATION_CLASS_UID,
   IMPLEMENTATION_VERSION_NAME,
   isDerivedByAlara,
+  PRODUCT_NAMES,
+  type ProductKind,
 } from "./equipment.ts";
 export { DicomError, type DicomErrorCode } from "./errors.ts";
 export { countFrameBytes, type FrameFormat, readFrameFormat } from "./frame-format.ts";
