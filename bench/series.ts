@@ -31,7 +31,7 @@ function requireSuccess(run: ProcessRun, what: string): ProcessRun {
 async function enhance(folder: TemporaryFolder, input: string, slices: number): Promise<ProcessRun> {
   const output = folder.resolve(`enhanced-${slices}`);
   const run = requireSuccess(
-    await runMeasured(process.execPath, [MAIN, "enhance", input, "-o", output]),
+    await runMeasured(process.execPath, [MAIN, "enhance", input, "-o", output, "--no-report"]),
     `alara enhance of ${slices} slices`,
   );
   const written = fs.readdirSync(output, { recursive: true }).filter((name) => String(name).endsWith(".dcm"));
