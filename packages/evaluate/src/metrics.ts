@@ -285,15 +285,20 @@ export function measureSsimInRegions(
   const values: (number | null)[][] = regions.map(() => []);
   const voxels = regions.map(() => 0);
   for (let s = 0; s < slices; s++) {
-    let a = getSliceData(candidate, s);
-    let b = getSliceData(reference, s);
+    // Only the lines that a region needs: theirs and the window's reach.
+    const [first, end] = findLines(regions, rows, columns, s);
+    const from = Math.max(0, first - SSIM_BORDER);
+    const to = Math.min(rows, end + SSIM_BORDER);
+    let a = getSliceData(candidate, s).subarray(from * columns, to * columns);
+    let b = getSliceData(reference, s).subarray(from * columns, to * columns);
     if (clip === "window") {
-      a = clipToWindow(a, window, scratch[0]);
-      b = clipToWindow(b, window, scratch[1]);
+      a = clipToWindow(a, window, scratch[0].subarray(0, a.length));
+      b = clipToWindow(b, window, scratch[1].subarray(0, b.length));
     }
-    const map = computeSsimMap(a, b, rows, columns, range);
+    const map = computeSsimMap(a, b, to - from, columns, range);
     for (const [index, region] of regions.entries()) {
-      const { sum, count } = sumMap(map, rows, columns, region?.mask, s * rows * columns);
+      const offset = (s * rows + from) * columns;
+      const { sum, count } = sumMap(map, to - from, columns, region?.mask, offset);
       voxels[index] += count;
       values[index].push(count === 0 ? null : sum / count);
     }
@@ -320,6 +325,29 @@ export function measureSsimInRegions(
       region: { name, voxels: voxels[index] },
     };
   });
+}
+
+/** First and one past the last line of a slice that any region has voxels in. */
+function findLines(
+  regions: readonly (Region | undefined)[],
+  rows: number,
+  columns: number,
+  slice: number,
+): [number, number] {
+  let first = rows;
+  let end = 0;
+  for (const region of regions) {
+    if (region === undefined) return [0, rows];
+    const mask = region.mask.subarray(slice * rows * columns, (slice + 1) * rows * columns);
+    let start = 0;
+    while (start < mask.length && mask[start] === 0) start++;
+    if (start === mask.length) continue;
+    let last = mask.length - 1;
+    while (mask[last] === 0) last--;
+    first = Math.min(first, Math.floor(start / columns));
+    end = Math.max(end, Math.floor(last / columns) + 1);
+  }
+  return first < end ? [first, end] : [0, 0];
 }
 
 function sumMap(

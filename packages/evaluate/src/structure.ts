@@ -63,12 +63,14 @@ export function measureStructureLoss(
   const flat = { n: 0, squares: 0 };
   const gradient = new Float32Array(plane);
   const laplacian = new Float32Array(plane);
+  const gradients = new Float32Array(plane);
+  const inside = new Int32Array(plane);
   for (let s = 0; s < slices; s++) {
     const a = getSliceData(candidate, s);
     const b = getSliceData(input, s);
     const mask = region.mask.subarray(s * plane, (s + 1) * plane);
     const smooth = smoothGaussian(a, rows, columns, STRUCTURE_SMOOTHING_PX);
-    const inside: number[] = [];
+    let count = 0;
     for (let r = 1; r < rows - 1; r++) {
       for (let c = 1; c < columns - 1; c++) {
         const i = r * columns + c;
@@ -78,14 +80,16 @@ export function measureStructureLoss(
         gradient[i] = dx * dx + dy * dy;
         laplacian[i] =
           smooth[i + 1] + smooth[i - 1] + smooth[i + columns] + smooth[i - columns] - 4 * smooth[i];
-        inside.push(i);
+        inside[count] = i;
+        gradients[count++] = gradient[i];
       }
     }
-    if (inside.length === 0) continue;
-    const sorted = Float32Array.from(inside, (i) => gradient[i]).sort();
+    if (count === 0) continue;
+    const sorted = gradients.subarray(0, count).sort();
     const middle = sorted[Math.floor(0.5 * (sorted.length - 1))];
     const strong = sorted[Math.floor(0.9 * (sorted.length - 1))];
-    for (const i of inside) {
+    for (let k = 0; k < count; k++) {
+      const i = inside[k];
       const d = a[i] - b[i];
       all.n++;
       all.sum += d;

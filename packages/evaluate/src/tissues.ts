@@ -6,7 +6,7 @@
  */
 import { getSliceData, type Volume } from "@alara/core";
 import { EvaluateError } from "./errors.ts";
-import { dilate, erode, fillHoles, labelComponents } from "./morphology.ts";
+import { dilate, erode, erodeLabels, fillHoles, labelComponents } from "./morphology.ts";
 import type { Region } from "./region.ts";
 import { smoothGaussian } from "./smooth.ts";
 
@@ -110,7 +110,7 @@ export function classifyTissues(guide: Volume<"HU">, options: TissueOptions = {}
   const bodyMask = new Uint8Array(guide.data.length);
   const voxels = new Array<number>(classes.length).fill(0);
   const clamped = new Float32Array(plane);
-  const mask = new Uint8Array(plane);
+  const found = new Uint8Array(plane);
   for (let s = 0; s < slices; s++) {
     const slice = getSliceData(guide, s);
     for (let i = 0; i < plane; i++) clamped[i] = Math.min(Math.max(slice[i], -1024), 3071);
@@ -118,21 +118,18 @@ export function classifyTissues(guide: Volume<"HU">, options: TissueOptions = {}
     const body = findBodySlice(smooth, rows, columns);
     bodyMask.set(body, s * plane);
     const nearBody = dilate(body, rows, columns, AIR_DISTANCE_PX);
-    for (const [index, tissue] of classes.entries()) {
-      for (let i = 0; i < plane; i++) {
-        const inPlace = tissue.place === "body" ? body[i] !== 0 : nearBody[i] === 0;
-        const inRange = smooth[i] >= tissue.lowHu && smooth[i] <= tissue.highHu;
-        mask[i] = inPlace && inRange && slice[i] >= paddingBelowHu ? 1 : 0;
+    for (let i = 0; i < plane; i++) {
+      const place = body[i] !== 0 ? "body" : nearBody[i] === 0 ? "outside" : "between";
+      let label = 0;
+      for (let k = 0; k < classes.length && slice[i] >= paddingBelowHu; k++) {
+        const { place: wanted, lowHu, highHu } = classes[k];
+        if (wanted === place && smooth[i] >= lowHu && smooth[i] <= highHu) label = k + 1;
       }
-      const eroded = erosionPx > 0 ? erode(mask, rows, columns, erosionPx) : mask;
-      let count = 0;
-      for (let i = 0; i < plane; i++) {
-        if (eroded[i] === 0) continue;
-        labels[s * plane + i] = index + 1;
-        count++;
-      }
-      voxels[index] += count;
+      found[i] = label;
     }
+    const eroded = erodeLabels(found, rows, columns, erosionPx);
+    labels.set(eroded, s * plane);
+    for (let i = 0; i < plane; i++) if (eroded[i] !== 0) voxels[eroded[i] - 1]++;
   }
   return {
     classes,

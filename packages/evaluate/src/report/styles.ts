@@ -96,6 +96,7 @@ thead th { color: var(--soft); font-weight: 550; font-size: 13px; border-bottom-
 tbody th { font-weight: 550; }
 td small, th small { color: var(--soft); font-weight: 400; font-size: 12px; display: block; }
 .bias td, thead th, .bias tbody small { white-space: nowrap; }
+@media (max-width: 1420px) { .bias th small { white-space: normal; } .bias th, .bias td { padding-inline: 7px; } }
 td.best { font-weight: 650; }
 .delta-good { color: var(--good); }
 .delta-bad { color: var(--bad); }
