@@ -16,9 +16,9 @@ export function formatSigned(value: number | null | undefined, digits: number): 
   return value !== null && value !== undefined && Number(value.toFixed(digits)) > 0 ? `+${text}` : text;
 }
 
-/** A count with thin spaces between groups of three. */
+/** A count with narrow no-break spaces between groups of three. */
 export function formatCount(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
+  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 }
 
 /** Digits after the point that suit a metric's unit. */

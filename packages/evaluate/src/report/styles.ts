@@ -77,7 +77,7 @@ section { padding: 18px 20px 20px; margin: 0 0 14px; }
   background: linear-gradient(rgb(0 0 0 / 0.62), transparent);
   font-size: 13px; font-weight: 600; color: #f3f6f9; text-shadow: 0 0 4px #000, 0 1px 2px #000; pointer-events: none;
 }
-.panel-range { font-weight: 450; color: #b8c2ce; }
+.panel-range { font-weight: 450; }
 .panel-value { margin-left: auto; color: #ffd24a; }
 .panel-flip { display: none; color: #ffd24a; }
 .flipped .panel-flip { display: inline; }
@@ -96,7 +96,7 @@ thead th { color: var(--soft); font-weight: 550; font-size: 13px; border-bottom-
 tbody th { font-weight: 550; }
 td small, th small { color: var(--soft); font-weight: 400; font-size: 12px; display: block; }
 .bias td, thead th, .bias tbody small { white-space: nowrap; }
-@media (max-width: 1420px) { .bias th small { white-space: normal; } .bias th, .bias td { padding-inline: 7px; } }
+@media (max-width: 1420px) { .bias th small { white-space: normal; } .bias :is(th, td):not(:first-child, :last-child) { padding-inline: 7px; } }
 td.best { font-weight: 650; }
 .delta-good { color: var(--good); }
 .delta-bad { color: var(--bad); }
