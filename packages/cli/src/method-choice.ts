@@ -41,14 +41,16 @@ export async function openMethod(choice: MethodChoice): Promise<EnhancementMetho
   }
   const settings = parseSettings(choice.set ?? []);
   if (!enhancers.get(name).needsModel) {
-    if (choice.model !== undefined) throw new UsageError(`the method "${name}" takes no model; leave out --model`);
+    if (choice.model !== undefined)
+      throw new UsageError(`the method "${name}" takes no model; leave out --model`);
     const enhancer = await createEnhancer(name, settings);
     return { enhancer, description: enhancer.description.summary };
   }
   const bundle = await readBundle(findModelFolder(choice.model ?? DEFAULT_MODEL));
   const threads = choice.threads === undefined ? {} : { threads: Number(choice.threads) };
   const runtime = await createNodeRuntime({ providers: (choice.providers ?? "cpu").split(","), ...threads });
-  for (const { provider, reason } of runtime.unavailable) printNote(`provider ${provider} is not there: ${reason}`);
+  for (const { provider, reason } of runtime.unavailable)
+    printNote(`provider ${provider} is not there: ${reason}`);
   const enhancer = await createEnhancer(name, settings, { bundle, runtime });
   return {
     enhancer,

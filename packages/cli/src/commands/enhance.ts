@@ -38,7 +38,10 @@ export function addEnhanceCommand(program: Command): void {
         .choices(["none", "independent", "shared", "unknown"])
         .default("unknown"),
     )
-    .option("--date <iso>", "moment written into the result (default: now); the same moment gives the same bytes")
+    .option(
+      "--date <iso>",
+      "moment written into the result (default: now); the same moment gives the same bytes",
+    )
     .option("--suffix <text>", "put behind the Series Description")
     .option("--keep-private", "keep private elements")
     .option("--force", "run outside the intended range, or on a result of Alara; the result is marked")
@@ -64,11 +67,16 @@ export function formatNow(): string {
 export function parseCount(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!(Number.isInteger(value) && value >= 1)) throw new UsageError(`${name} is "${text}", expected a whole number from 1`);
+  if (!(Number.isInteger(value) && value >= 1))
+    throw new UsageError(`${name} is "${text}", expected a whole number from 1`);
   return value;
 }
 
-async function enhance(input: string, options: EnhanceCommandOptions, context: CommandContext): Promise<void> {
+async function enhance(
+  input: string,
+  options: EnhanceCommandOptions,
+  context: CommandContext,
+): Promise<void> {
   const strength = Number(options.strength);
   if (!(strength >= 0 && strength <= 1)) {
     throw new UsageError(`--strength is "${options.strength}", expected a number from 0 to 1`);
@@ -78,7 +86,8 @@ async function enhance(input: string, options: EnhanceCommandOptions, context: C
   const method = await openMethod(options);
   try {
     const series = await openSeries(input, { ...context, ...(number === undefined ? {} : { number }) });
-    const reference = options.reference === undefined ? undefined : await openSeries(options.reference, context);
+    const reference =
+      options.reference === undefined ? undefined : await openSeries(options.reference, context);
     const result = await enhanceSeries(series, method, options.output, {
       ...context,
       strength,
@@ -98,7 +107,8 @@ async function enhance(input: string, options: EnhanceCommandOptions, context: C
 
 /** Prints findings, the table and where to look. */
 export function printEnhanced(result: EnhanceSeriesResult, context: CommandContext): void {
-  for (const item of result.seriesFindings) if (item.severity === "warning") printNote(`! ${item.code}: ${item.message}`);
+  for (const item of result.seriesFindings)
+    if (item.severity === "warning") printNote(`! ${item.code}: ${item.message}`);
   for (const item of result.rangeFindings) printNote(`! outside the intended range: ${item.message}`);
   const lines: string[] = [];
   if (result.report) lines.push(formatQualityTable(result.report), "");
