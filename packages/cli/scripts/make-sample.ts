@@ -1,6 +1,6 @@
 /**
  * Makes `samples/crlm-ct-1004`: the original series recompressed without loss, and its simulated low-dose version.
- * Usage: node scripts/make-sample.ts <folder of the original DICOM files>
+ * Usage: node packages/cli/scripts/make-sample.ts <folder of the original DICOM files>
  *
  * Run once by hand when the insertion changes; the result is committed. The patient is in the test split.
  */
@@ -28,8 +28,8 @@ const DATE = "2026-11-21T00:00:00+00:00";
 
 const source = process.argv[2];
 if (source === undefined)
-  throw new Error("usage: node scripts/make-sample.ts <folder of the original DICOM files>");
-const target = fileURLToPath(new URL("../samples/crlm-ct-1004/", import.meta.url));
+  throw new Error("usage: node packages/cli/scripts/make-sample.ts <folder of the original DICOM files>");
+const target = fileURLToPath(new URL("../../../samples/crlm-ct-1004/", import.meta.url));
 
 const { series } = await scanSeriesFiles([source]);
 if (series.length !== 1) throw new Error(`expected one series, found ${series.length}`);
@@ -52,7 +52,7 @@ rmSync(lowDose, { recursive: true, force: true });
 execFileSync(
   process.execPath,
   [
-    fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url)),
+    fileURLToPath(new URL("../src/main.ts", import.meta.url)),
     ...["simulate", "low-dose", original, "-o", lowDose, "--dose-fraction", "0.25"],
     ...["--seed", SEED, "--date", DATE, "--compression", "jpeg-ls"],
   ],
