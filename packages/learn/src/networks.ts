@@ -36,7 +36,7 @@ export interface ResidualCnnConfig {
   readonly unshuffle?: number;
   /** Kernel size, odd; default 3. */
   readonly kernel?: number;
-  /** HU are divided by this on entry and the residual multiplied by it; default 200. */
+  /** HU are divided by this on entry and the residual multiplied by it; default 500. */
   readonly scaleHu?: number;
   /** Standard deviation of the last layer's start, relative to He's; 0 starts as the identity. Default 0. */
   readonly lastLayerGain?: number;
@@ -62,7 +62,7 @@ function checkWhole(name: string, value: number, low: number, high: number): voi
  * @throws LearnError `OUT_OF_RANGE`
  */
 export function createResidualCnn(config: ResidualCnnConfig = {}): Network {
-  const { channels = 64, layers = 8, unshuffle = 2, kernel = 3, scaleHu = 200, lastLayerGain = 0 } = config;
+  const { channels = 64, layers = 8, unshuffle = 2, kernel = 3, scaleHu = 500, lastLayerGain = 0 } = config;
   checkWhole("channels", channels, 1, 1024);
   checkWhole("layers", layers, 2, 64);
   checkWhole("unshuffle", unshuffle, 1, 8);
