@@ -14,7 +14,9 @@ import { writeSyntheticSeries } from "./workload/synthetic-series.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MAIN = `${ROOT}packages/cli/src/main.ts`;
-const MODEL = `${ROOT}models/residual-cnn/model.onnx`;
+/** The shipped model unless `ALARA_BENCH_MODEL` names another bundle's folder. */
+const BUNDLE = process.env.ALARA_BENCH_MODEL ?? `${ROOT}models/residual-cnn`;
+const MODEL = `${BUNDLE}/model.onnx`;
 const PEER = fileURLToPath(new URL("./peers/enhance-series.py", import.meta.url));
 /** A quarter, half and all of the series: times must grow in proportion. */
 const SIZES = [63, 125, 250] as const;
@@ -31,7 +33,16 @@ function requireSuccess(run: ProcessRun, what: string): ProcessRun {
 async function enhance(folder: TemporaryFolder, input: string, slices: number): Promise<ProcessRun> {
   const output = folder.resolve(`enhanced-${slices}`);
   const run = requireSuccess(
-    await runMeasured(process.execPath, [MAIN, "enhance", input, "-o", output, "--no-report"]),
+    await runMeasured(process.execPath, [
+      MAIN,
+      "enhance",
+      input,
+      "-o",
+      output,
+      "--model",
+      BUNDLE,
+      "--no-report",
+    ]),
     `alara enhance of ${slices} slices`,
   );
   const written = fs.readdirSync(output, { recursive: true }).filter((name) => String(name).endsWith(".dcm"));
@@ -44,7 +55,8 @@ async function enhance(folder: TemporaryFolder, input: string, slices: number): 
 /** Runs the bench; needs PyTorch, onnx and pydicom for the system's Python. */
 export default async function benchSeries(): Promise<BenchResult> {
   const python = findPython(["torch", "onnx", "pydicom"], "python3-torch python3-onnx python3-pydicom");
-  if (!fs.existsSync(MODEL)) throw new Error(`there is no shipped model at ${MODEL}; train it first`);
+  if (!fs.existsSync(MODEL))
+    throw new Error(`there is no model at ${MODEL}; train it, or name another with ALARA_BENCH_MODEL`);
   const folder = createTemporaryFolder("bench-series");
   try {
     const runs: { slices: number; run: ProcessRun }[] = [];
