@@ -38,7 +38,7 @@ import { readSplitSeries } from "../../packages/cli/src/training-input.ts";
 import type { BenchResult } from "../result.ts";
 
 const BUNDLE =
-  process.env["ALARA_BENCH_MODEL"] ?? fileURLToPath(new URL("../../models/residual-cnn", import.meta.url));
+  process.env.ALARA_BENCH_MODEL ?? fileURLToPath(new URL("../../models/residual-cnn", import.meta.url));
 const DOSE_FRACTION = 0.25;
 const SEED = 404;
 /** Sigmas of the comparator, pixels. */
