@@ -14,6 +14,15 @@ function loadCharls(): Promise<CharlsModule> {
   return loading;
 }
 
+/**
+ * Cleans up after the codec threw. A number is a C++ exception, after which its memory is in order; anything else is
+ * a trap, and then a new instance is made next time.
+ */
+function releaseAfterFailure(codec: { delete(): void }, cause: unknown): void {
+  if (typeof cause === "number") codec.delete();
+  else loading = undefined;
+}
+
 interface JpegLsHeader {
   readonly precision: number;
   readonly rows: number;
@@ -79,8 +88,7 @@ export async function decodeJpegLsFrame(encoded: Uint8Array, format: FrameFormat
     decoded = Uint8Array.from(decoder.getDecodedBuffer());
     decoder.delete();
   } catch (cause) {
-    // After a C++ exception or a trap the instance's memory is not to be trusted: start a new one next time.
-    loading = undefined;
+    releaseAfterFailure(decoder, cause);
     throw invalid("the JPEG-LS frame is damaged: CharLS could not decode it", cause);
   }
   const samples = format.rows * format.columns * format.samplesPerPixel;
@@ -105,8 +113,8 @@ function widenSamples(decoded: Uint8Array, bytesPerSample: number, format: Frame
 }
 
 /**
- * Encodes native little-endian bytes losslessly, one component, at the precision of Bits Stored; bits above it are
- * not coded.
+ * Encodes native little-endian bytes losslessly, one component, at the precision of Bits Stored (at least 9 in 16);
+ * bits above it are not coded.
  *
  * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT` for 32-bit samples, colour and stored bits that do not start at bit 0
  * @remarks Tested against dcmtk's dcmdjpls.
@@ -115,24 +123,23 @@ export async function encodeJpegLsFrame(native: Uint8Array, format: FrameFormat)
   if (
     format.bitsAllocated === 32 ||
     format.samplesPerPixel !== 1 ||
-    format.highBit !== format.bitsStored - 1 ||
-    format.bitsStored < 2
+    format.highBit !== format.bitsStored - 1
   ) {
     throw new DicomError(
       "UNSUPPORTED_PIXEL_FORMAT",
-      `JPEG-LS is written for one sample per pixel of 2 to 16 bits starting at bit 0; got ${format.samplesPerPixel} × ${format.bitsStored} of ${format.bitsAllocated} bits, high bit ${format.highBit}`,
+      `JPEG-LS is written for one sample per pixel of 1 to 16 bits starting at bit 0; got ${format.samplesPerPixel} × ${format.bitsStored} of ${format.bitsAllocated} bits, high bit ${format.highBit}`,
     );
   }
-  const precision = format.bitsStored;
+  // Samples of two bytes get at least 9 bits: dcmtk refuses 8-bit streams for 16 bits allocated.
+  const precision = Math.max(format.bitsStored, format.bitsAllocated === 16 ? 9 : 2);
   const samples = format.rows * format.columns;
   const bytesPerSample = precision <= 8 ? 1 : 2;
   const allocatedBytes = format.bitsAllocated / 8;
   const input = new Uint8Array(samples * bytesPerSample);
-  const topMask = precision % 8 === 0 ? 0xff : (1 << (precision % 8)) - 1;
+  const mask = 2 ** format.bitsStored - 1;
   for (let i = 0; i < samples; i++) {
     for (let b = 0; b < bytesPerSample; b++) {
-      const byte = native[i * allocatedBytes + b];
-      input[i * bytesPerSample + b] = b === bytesPerSample - 1 ? byte & topMask : byte;
+      input[i * bytesPerSample + b] = native[i * allocatedBytes + b] & ((mask >>> (8 * b)) & 0xff);
     }
   }
   const charls = await loadCharls();
@@ -152,7 +159,7 @@ export async function encodeJpegLsFrame(native: Uint8Array, format: FrameFormat)
     encoder.delete();
     return encoded;
   } catch (cause) {
-    loading = undefined;
+    releaseAfterFailure(encoder, cause);
     throw new DicomError("INVALID_COMPRESSED_DATA", "CharLS could not encode the frame", { cause });
   }
 }
