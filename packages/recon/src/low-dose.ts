@@ -15,13 +15,16 @@ import {
   type Volume,
 } from "@alara/core";
 import {
+  type CountModel,
   checkDoseFraction,
+  computeAddedLogVariance,
+  computeLogVariance,
+  computeMedian,
   createFastJosephProjector,
   createPlaneGrid,
   createScanGeometry,
   evaluateKernelWindow,
   type KernelWindow,
-  LEAST_QUANTA,
   measureSeriesNoise,
   PhysicsError,
   type Scanner,
@@ -36,14 +39,17 @@ import {
   combineIncidentQuanta,
   computeVarianceCoefficients,
   solveIncidentQuanta,
+  type VarianceCoefficients,
 } from "./low-dose-calibration.ts";
 import { computeSliceWeights } from "./slice-correlation.ts";
 import type { RampWindow } from "./windows.ts";
 
-/** Noise given by hand instead of measured. */
+/** Noise given by hand instead of measured: exactly one of `sigmaHu` and `incidentQuanta`. */
 export interface GivenNoise {
-  /** σ in the middle of the image, HU. */
-  readonly sigmaHu: number;
+  /** σ of the full dose in the middle of each image, HU. */
+  readonly sigmaHu?: number;
+  /** Quanta per channel and view of the full dose. */
+  readonly incidentQuanta?: number;
   readonly window: KernelWindow;
   /** Correlation by slice distance, starting with 1; default `[1]`. */
   readonly sliceCorrelation?: readonly number[];
@@ -180,20 +186,18 @@ export async function createLowDoseSimulator(
   }
 
   const gain = filter.computeNoiseGain();
-  const solveAt = (slice: number, row: number, column: number, sigmaHu: number): number =>
-    solveIncidentQuanta(
-      computeVarianceCoefficients(
-        projections[slice],
-        coarse,
-        grid.firstColumnMm + column * grid.columnSpacingMm,
-        grid.firstRowMm + row * grid.rowSpacingMm,
-        views,
-        gain,
-        huPerMu,
-      ),
-      sigmaHu,
-      electronicNoiseQuanta,
+  const coefficientsAt = (slice: number, row: number, column: number): VarianceCoefficients =>
+    computeVarianceCoefficients(
+      projections[slice],
+      coarse,
+      grid.firstColumnMm + column * grid.columnSpacingMm,
+      grid.firstRowMm + row * grid.rowSpacingMm,
+      views,
+      gain,
+      huPerMu,
     );
+  const solveAt = (slice: number, row: number, column: number, sigmaHu: number): number =>
+    solveIncidentQuanta(coefficientsAt(slice, row, column), sigmaHu, electronicNoiseQuanta);
   let calibration: LowDoseCalibration;
   if (measured !== null) {
     const mid = (measured.sizePixels - 1) / 2;
@@ -212,17 +216,29 @@ export async function createLowDoseSimulator(
       scanner: scanner.name,
     };
   } else {
-    const { sigmaHu, sliceCorrelation = [1] } = options.noise!;
-    if (!(sigmaHu > 0)) throw new ReconError("OUT_OF_RANGE", `noise.sigmaHu ${sigmaHu} must be > 0`);
+    const { sigmaHu: givenSigmaHu, incidentQuanta, sliceCorrelation = [1] } = options.noise!;
+    const given = givenSigmaHu ?? incidentQuanta;
+    if ((givenSigmaHu === undefined) === (incidentQuanta === undefined) || !(given! > 0)) {
+      throw new ReconError(
+        "OUT_OF_RANGE",
+        `noise needs either sigmaHu or incidentQuanta, > 0; got ${givenSigmaHu} and ${incidentQuanta}`,
+      );
+    }
+    const middle: readonly [number, number] = [(rows - 1) / 2, (columns - 1) / 2];
     const perSlice = Float64Array.from({ length: slices }, (_, slice) =>
-      solveAt(slice, (rows - 1) / 2, (columns - 1) / 2, sigmaHu),
+      incidentQuanta === undefined ? solveAt(slice, middle[0], middle[1], givenSigmaHu!) : incidentQuanta,
     );
+    const sigmas = Array.from(perSlice, (quanta, slice) => {
+      const { quantum, electronic } = coefficientsAt(slice, middle[0], middle[1]);
+      return Math.sqrt(quantum / quanta + electronic * (electronicNoiseQuanta / quanta) ** 2);
+    });
+    const sigmaHu = computeMedian(sigmas);
     calibration = {
       measured,
       sigmaHu,
       window,
       sliceCorrelation,
-      incidentQuanta: [...perSlice].sort((a, b) => a - b)[slices >> 1],
+      incidentQuanta: computeMedian(perSlice),
       incidentQuantaPerSlice: perSlice,
       electronicNoiseQuanta,
       scanner: scanner.name,
@@ -232,8 +248,7 @@ export async function createLowDoseSimulator(
   const backprojector = createFastBackprojector(geometry, grid, filter);
 
   const makeNoise = async (
-    variance: (inverseQuanta: number) => number,
-    doseFraction: number,
+    variance: (lineIntegral: number, model: CountModel) => number,
     realisation: RealisationOptions,
   ): Promise<Volume<"HU">> => {
     const result = createVolume("HU", volume.geometry);
@@ -247,11 +262,8 @@ export async function createLowDoseSimulator(
       const end = Math.min(slices, start + 4);
       for (let slice = start; slice < end; slice++) {
         const quanta = calibration.incidentQuantaPerSlice[slice];
-        // Below one quantum at the low dose the logarithm's clamp ends the growth of variance.
-        const largest = doseFraction / LEAST_QUANTA;
-        for (let i = 0; i < sigma.length; i++) {
-          sigma[i] = Math.sqrt(variance(Math.min(largest, Math.exp(projections[slice][i]) / quanta)));
-        }
+        const model = { incidentQuanta: quanta, electronicNoiseQuanta };
+        for (let i = 0; i < sigma.length; i++) sigma[i] = Math.sqrt(variance(projections[slice][i], model));
         draw(slice, noise);
         scaleByCoarse(noise, geometry, sigma, coarse);
         for (let v = 0; v < views; v += 2) {
@@ -285,9 +297,7 @@ export async function createLowDoseSimulator(
   };
   const noise = (doseFraction: number, realisation: RealisationOptions = {}): Promise<Volume<"HU">> => {
     checkDoseFraction(doseFraction);
-    const quantum = 1 / doseFraction - 1;
-    const electronic = (1 / doseFraction ** 2 - 1) * electronicNoiseQuanta ** 2;
-    return makeNoise((x) => quantum * x + electronic * x * x, doseFraction, realisation);
+    return makeNoise((p, model) => computeAddedLogVariance(p, model, doseFraction), realisation);
   };
   return {
     calibration,
@@ -299,8 +309,11 @@ export async function createLowDoseSimulator(
     },
     scanNoise(doseFraction, realisation = {}) {
       checkDoseFraction(doseFraction);
-      const electronic = (electronicNoiseQuanta / doseFraction) ** 2;
-      return makeNoise((x) => x / doseFraction + electronic * x * x, doseFraction, realisation);
+      return makeNoise(
+        (p, model) =>
+          computeLogVariance(p, { ...model, incidentQuanta: doseFraction * model.incidentQuanta }),
+        realisation,
+      );
     },
   };
 }
