@@ -203,7 +203,7 @@ function createSharedElements(
     text(TAG.PatientPosition, "HFS"),
     text(TAG.StudyInstanceUID, uids.studyInstanceUid),
     text(TAG.SeriesInstanceUID, uids.seriesInstanceUid),
-    text(TAG.StudyID, ""),
+    text(TAG.StudyID, "1"),
     createIntegerElement(TAG.SeriesNumber, attributes.seriesNumber ?? 1),
     createIntegerElement(TAG.AcquisitionNumber, 1),
     createDecimalElement(TAG.ImageOrientationPatient, [
@@ -211,6 +211,7 @@ function createSharedElements(
       ...geometry.direction.row,
     ]),
     text(TAG.FrameOfReferenceUID, uids.frameOfReferenceUid),
+    text(TAG.Laterality, ""),
     text(TAG.PositionReferenceIndicator, ""),
     createShortElement(TAG.SamplesPerPixel, [1]),
     text(TAG.PhotometricInterpretation, format.photometricInterpretation),

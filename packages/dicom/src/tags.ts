@@ -83,6 +83,7 @@ export const TAG = {
   ImagePositionPatient: 0x00200032,
   ImageOrientationPatient: 0x00200037,
   FrameOfReferenceUID: 0x00200052,
+  Laterality: 0x00200060,
   PositionReferenceIndicator: 0x00201040,
   SliceLocation: 0x00201041,
   ImageComments: 0x00204000,
