@@ -43,6 +43,7 @@ export interface CtSeriesAttributes {
   /** Default "simulated scanner". */
   readonly model?: string;
   readonly softwareVersion: string;
+  /** Body Part Examined, an unpaired one: CHEST, ABDOMEN, HEAD, PHANTOM. */
   readonly bodyPart?: string;
   readonly kernel?: string;
   readonly tubeVoltageKv?: number;
@@ -211,7 +212,6 @@ function createSharedElements(
       ...geometry.direction.row,
     ]),
     text(TAG.FrameOfReferenceUID, uids.frameOfReferenceUid),
-    text(TAG.Laterality, ""),
     text(TAG.PositionReferenceIndicator, ""),
     createShortElement(TAG.SamplesPerPixel, [1]),
     text(TAG.PhotometricInterpretation, format.photometricInterpretation),
@@ -229,7 +229,9 @@ function createSharedElements(
     createDecimalElement(TAG.RescaleSlope, [format.rescale.slope]),
     text(TAG.RescaleType, "HU"),
   ];
+  // Laterality must be present, if only empty, unless an unpaired body part is named (PS3.3 table C.7-5a).
   const optional: readonly (readonly [number, string | undefined])[] = [
+    [TAG.Laterality, attributes.bodyPart === undefined ? "" : undefined],
     [TAG.StudyDescription, attributes.studyDescription],
     [TAG.BodyPartExamined, attributes.bodyPart],
     [TAG.ConvolutionKernel, attributes.kernel],

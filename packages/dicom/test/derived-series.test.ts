@@ -396,6 +396,7 @@ describe("validators", () => {
       dateTime: "2026-01-01T10:00:00+01:00",
       seriesDescription: "plain",
       softwareVersion: "0.1.0",
+      bodyPart: "ABDOMEN",
       tubeVoltageKv: 120,
       kernel: "RAMP",
     });
