@@ -83,9 +83,10 @@ async function simulateNoises(
   volume: Volume<"HU">,
   recipe: Recipe,
   seed: number,
-  options: TrainingDataOptions,
+  options: TrainingDataOptions & { readonly realisations: number },
 ): Promise<SimulatedNoise | null> {
-  const { doseFraction, realisations } = recipe.data.insertion;
+  const { doseFraction } = recipe.data.insertion;
+  const { realisations } = options;
   const work: LongWorkOptions = options.signal ? { signal: options.signal } : {};
   try {
     const simulator = await createLowDoseSimulator(volume, { ...work, seed });
@@ -130,7 +131,8 @@ export async function buildTrainingPairs(
   for (const [index, item] of series.entries()) {
     const volume = limitSlices(item.volume, recipe.data.maximumSlicesPerSeries);
     const seed = seeds.derive(item.id).nextUint32();
-    const simulated = await simulateNoises(item.id, volume, recipe, seed, options);
+    const { realisations } = recipe.data.insertion;
+    const simulated = await simulateNoises(item.id, volume, recipe, seed, { ...options, realisations });
     if (simulated) {
       kernels.push(simulated.kernel);
       const [slices, rows, columns] = volume.geometry.size;
@@ -238,7 +240,7 @@ export async function buildValidationPairs(
   for (const [index, item] of series.entries()) {
     const volume = limitSlices(item.volume, 4);
     const seed = seeds.derive(item.id).nextUint32();
-    const simulated = await simulateNoises(item.id, volume, recipe, seed, options);
+    const simulated = await simulateNoises(item.id, volume, recipe, seed, { ...options, realisations: 1 });
     const [slices, rows, columns] = volume.geometry.size;
     if (simulated && rows % sizeMultiple === 0 && columns % sizeMultiple === 0) {
       const middle = Math.floor(slices / 2);
