@@ -6,12 +6,6 @@ declare module "@cornerstonejs/codec-charls/wasmjs" {
     bitsPerSample: number;
     componentCount: number;
   }
-  interface JpegLSDecoder {
-    getEncodedBuffer(length: number): Uint8Array;
-    getDecodedBuffer(): Uint8Array;
-    decode(): void;
-    delete(): void;
-  }
   interface JpegLSEncoder {
     getDecodedBuffer(frame: FrameInfo): Uint8Array;
     getEncodedBuffer(): Uint8Array;
@@ -20,7 +14,6 @@ declare module "@cornerstonejs/codec-charls/wasmjs" {
     delete(): void;
   }
   export default function createModule(): Promise<{
-    JpegLSDecoder: new () => JpegLSDecoder;
     JpegLSEncoder: new () => JpegLSEncoder;
   }>;
 }

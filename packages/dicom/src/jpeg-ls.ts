@@ -1,9 +1,11 @@
 /**
- * JPEG-LS (ISO/IEC 14495-1) through the CharLS WebAssembly build, loaded on first use. The stream's own frame header
- * is checked against the dataset before the codec sees it, so its size is never the stream's to choose.
+ * JPEG-LS frames (ISO/IEC 14495-1 | ITU-T T.87): decoded by jpeg-ls-scan.ts, encoded by the CharLS WebAssembly build,
+ * which is loaded on first use. The stream's own header is checked against the dataset before anything is decoded, so
+ * the size of the output is never the stream's to choose.
  */
 import { DicomError } from "./errors.ts";
-import { countFrameBytes, type FrameFormat } from "./frame-format.ts";
+import type { FrameFormat } from "./frame-format.ts";
+import { computeDefaultThresholds, decodeJpegLsScan, type JpegLsScan } from "./jpeg-ls-scan.ts";
 
 type CharlsModule = Awaited<ReturnType<typeof import("@cornerstonejs/codec-charls/wasmjs").default>>;
 
@@ -14,102 +16,114 @@ function loadCharls(): Promise<CharlsModule> {
   return loading;
 }
 
-/**
- * Cleans up after the codec threw. A number is a C++ exception, after which its memory is in order; anything else is
- * a trap, and then a new instance is made next time.
- */
-function releaseAfterFailure(codec: { delete(): void }, cause: unknown): void {
-  if (typeof cause === "number") codec.delete();
-  else loading = undefined;
-}
-
+/** What the markers before the entropy-coded data say. */
 interface JpegLsHeader {
   readonly precision: number;
   readonly rows: number;
   readonly columns: number;
   readonly components: number;
+  readonly near: number;
+  /** MAXVAL, T1, T2, T3, RESET of an LSE segment; 0 means the default. */
+  readonly preset: readonly number[];
+  /** First byte of the entropy-coded data. */
+  readonly dataStart: number;
 }
 
-/** Finds the SOF55 marker segment. */
+/** Reads the marker segments up to the first scan, T.87 annex C. */
 function readJpegLsHeader(encoded: Uint8Array): JpegLsHeader {
   if (encoded.length < 4 || encoded[0] !== 0xff || encoded[1] !== 0xd8) {
     throw invalid("the frame does not start with a JPEG SOI marker");
   }
-  let at = 2;
-  while (at + 4 <= encoded.length) {
+  const read16 = (at: number): number => (encoded[at] << 8) | encoded[at + 1];
+  let frame: { precision: number; rows: number; columns: number; components: number } | undefined;
+  let preset: number[] = [];
+  for (let at = 2; at + 4 <= encoded.length; ) {
     if (encoded[at] !== 0xff) throw invalid(`byte ${at} of the JPEG-LS frame is not a marker`);
     const marker = encoded[at + 1];
     if (marker === 0xff) {
       at++;
       continue;
     }
-    const length = (encoded[at + 2] << 8) | encoded[at + 3];
+    const length = read16(at + 2);
+    const end = at + 2 + length;
+    if (length < 2 || end > encoded.length) break;
     if (marker === 0xf7) {
-      if (at + 10 > encoded.length) break;
-      return {
+      if (frame !== undefined || length < 8) throw invalid("its frame header (SOF55) is damaged or doubled");
+      frame = {
         precision: encoded[at + 4],
-        rows: (encoded[at + 5] << 8) | encoded[at + 6],
-        columns: (encoded[at + 7] << 8) | encoded[at + 8],
+        rows: read16(at + 5),
+        columns: read16(at + 7),
         components: encoded[at + 9],
       };
+    } else if (marker === 0xf8) {
+      if (length !== 13 || encoded[at + 4] !== 1)
+        throw invalid("mapping tables and large frames are not read");
+      preset = [0, 2, 4, 6, 8].map((offset) => read16(at + 5 + offset));
+    } else if (marker === 0xda) {
+      if (frame === undefined) throw invalid("it has no frame header (SOF55)");
+      const components = encoded[at + 4];
+      if (length !== 6 + 2 * components) throw invalid("its scan header (SOS) is damaged");
+      if (components !== 1 || encoded[end - 1] !== 0) {
+        throw invalid(`a scan of ${components} components, or with a point transform, is not read`);
+      }
+      return { ...frame, near: encoded[end - 3], preset, dataStart: end };
+    } else if (marker === 0xdd) {
+      throw invalid("restart intervals are not read");
     }
-    if (marker === 0xda || length < 2) break;
-    at += 2 + length;
+    at = end;
   }
-  throw invalid("the JPEG-LS frame has no frame header (SOF55)");
+  throw invalid("it ends before its image data");
 }
 
 /**
- * Decodes one JPEG-LS frame into native little-endian bytes.
+ * Decodes one JPEG-LS frame of one component into native little-endian bytes.
  *
  * @throws DicomError `INVALID_COMPRESSED_DATA`
- * @remarks Tested against dcmtk's dcmcjpls and dcmdjpls, lossless bit for bit.
+ * @remarks Tested against CharLS and dcmtk's dcmcjpls, lossless and near-lossless, bit for bit.
  */
 export async function decodeJpegLsFrame(encoded: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
   const header = readJpegLsHeader(encoded);
-  const bytesPerSample = header.precision <= 8 ? 1 : 2;
   if (
     header.rows !== format.rows ||
     header.columns !== format.columns ||
     header.components !== format.samplesPerPixel ||
     header.precision < 2 ||
-    header.precision > format.bitsAllocated
+    header.precision > Math.min(16, format.bitsAllocated)
   ) {
     throw invalid(
-      `the JPEG-LS frame is ${header.columns} × ${header.rows} × ${header.components} of ${header.precision} bits but the dataset says ${format.columns} × ${format.rows} × ${format.samplesPerPixel} of ${format.bitsAllocated}`,
+      `it is ${header.columns} × ${header.rows} × ${header.components} of ${header.precision} bits but the dataset says ${format.columns} × ${format.rows} × ${format.samplesPerPixel} of ${format.bitsAllocated}`,
     );
   }
-  const charls = await loadCharls();
-  const decoder = new charls.JpegLSDecoder();
-  let decoded: Uint8Array;
-  try {
-    decoder.getEncodedBuffer(encoded.length).set(encoded);
-    decoder.decode();
-    decoded = Uint8Array.from(decoder.getDecodedBuffer());
-    decoder.delete();
-  } catch (cause) {
-    releaseAfterFailure(decoder, cause);
-    throw invalid("the JPEG-LS frame is damaged: CharLS could not decode it", cause);
-  }
-  const samples = format.rows * format.columns * format.samplesPerPixel;
-  if (decoded.length !== samples * bytesPerSample) {
-    throw invalid(
-      `the JPEG-LS frame decodes to ${decoded.length} bytes instead of ${samples * bytesPerSample}`,
-    );
-  }
-  return widenSamples(decoded, bytesPerSample, format);
+  return writeSamples(decodeJpegLsScan(encoded, header.dataStart, resolveScan(header)), format);
 }
 
-/** Spreads 8- or 16-bit samples over the allocated bits. */
-function widenSamples(decoded: Uint8Array, bytesPerSample: number, format: FrameFormat): Uint8Array {
-  const wanted = format.bitsAllocated / 8;
-  if (wanted === bytesPerSample) return decoded;
-  const out = new Uint8Array(countFrameBytes(format));
-  const samples = out.length / wanted;
-  for (let i = 0; i < samples; i++) {
-    for (let b = 0; b < bytesPerSample; b++) out[i * wanted + b] = decoded[i * bytesPerSample + b];
+/** Fills in defaults and checks parameters against T.87 table C.1. */
+function resolveScan(header: JpegLsHeader): JpegLsScan {
+  const [presetMaximum = 0, ...presets] = header.preset;
+  const maxValue = presetMaximum || 2 ** header.precision - 1;
+  const { near } = header;
+  if (maxValue >= 2 ** header.precision || near > Math.min(255, Math.floor(maxValue / 2))) {
+    throw invalid(`MAXVAL ${maxValue} or NEAR ${near} is out of range for ${header.precision} bits`);
   }
-  return out;
+  const defaults = computeDefaultThresholds(maxValue, near);
+  const t1 = presets[0] || defaults[0];
+  const t2 = presets[1] || defaults[1];
+  const t3 = presets[2] || defaults[2];
+  const reset = presets[3] || 64;
+  if (
+    !(t1 > near && t2 >= t1 && t3 >= t2 && t3 <= maxValue && reset >= 3 && reset <= Math.max(255, maxValue))
+  ) {
+    throw invalid(`thresholds ${t1}, ${t2}, ${t3} or RESET ${reset} are out of range`);
+  }
+  return { rows: header.rows, columns: header.columns, maxValue, near, thresholds: [t1, t2, t3], reset };
+}
+
+/** Samples as little-endian words of the allocated size. */
+function writeSamples(samples: Uint16Array, format: FrameFormat): Uint8Array {
+  if (format.bitsAllocated === 16) return new Uint8Array(samples.buffer);
+  return format.bitsAllocated === 8
+    ? Uint8Array.from(samples)
+    : new Uint8Array(Uint32Array.from(samples).buffer);
 }
 
 /**
@@ -159,11 +173,12 @@ export async function encodeJpegLsFrame(native: Uint8Array, format: FrameFormat)
     encoder.delete();
     return encoded;
   } catch (cause) {
-    releaseAfterFailure(encoder, cause);
+    // After a trap the instance's memory is not to be trusted: a new one is made next time.
+    loading = undefined;
     throw new DicomError("INVALID_COMPRESSED_DATA", "CharLS could not encode the frame", { cause });
   }
 }
 
-function invalid(message: string, cause?: unknown): DicomError {
-  return new DicomError("INVALID_COMPRESSED_DATA", message, { cause });
+function invalid(what: string): DicomError {
+  return new DicomError("INVALID_COMPRESSED_DATA", `the JPEG-LS frame cannot be decoded: ${what}`);
 }
