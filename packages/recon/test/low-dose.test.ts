@@ -29,11 +29,11 @@ import {
 
 const isFull = process.env.ALARA_FULL !== undefined;
 const window = { boostMm2: 0, cutoffPerMm: 0.4, order: 2 };
-/** Half the channels and views of the GE scanner: the same physics in a quarter of the time. */
+/** The GE scanner with channels and views of twice the size, over 256 mm: the same physics in an eighth of the time. */
 const coarseScanner: Scanner = {
   ...scanners.get("ge-lightspeed"),
   name: "half-sampled",
-  channels: 444,
+  channels: 220,
   channelPitchMm: 2 * 1.0239,
   channelOffset: 0.625,
   viewsPerRotation: 492,
@@ -101,7 +101,7 @@ async function simulateScans(
 
 describe("inserted noise in water", () => {
   it("has the σ of a simulated scan within 2 %, at the centre and at the edge, and its spectrum", async () => {
-    const [slices, size, spacing] = isFull ? [52, 128, 2] : [14, 128, 2];
+    const [slices, size, spacing] = isFull ? [26, 128, 2] : [14, 128, 2];
     const quanta = 2e5;
     const low = await simulateScans(slices, size, spacing, quanta / 4, 1);
     const full = await simulateScans(slices, size, spacing, quanta, 2);
@@ -135,7 +135,7 @@ describe("inserted noise in water", () => {
     }
     const peak = Math.max(...wanted.radialPower) / wanted.variance;
     expect(Math.sqrt(squares / (wanted.radialPower.length - 1)) / peak).toBeLessThan(0.05);
-  });
+  }, 900_000);
 
   it("has the σ asked for in the middle of the image", async () => {
     const volume = repeatPhantom(24, 64, 3.5);
