@@ -124,7 +124,7 @@ class BitReader {
   readGolomb(k: number, limit: number, bitsPerError: number): number {
     const escapeZeros = limit - bitsPerError - 1;
     const zeros = this.readUnary(escapeZeros);
-    return zeros < escapeZeros ? zeros * 2 ** k + this.readBits(k) : this.readBits(bitsPerError) + 1;
+    return zeros < escapeZeros ? (zeros << k) + this.readBits(k) : this.readBits(bitsPerError) + 1;
   }
 }
 
@@ -165,7 +165,7 @@ export function decodeJpegLsScan(bytes: Uint8Array, start: number, scan: JpegLsS
 
   const findGolombParameter = (count: number, magnitude: number): number => {
     let k = 0;
-    while (count * 2 ** k < magnitude) {
+    while (count * (1 << k) < magnitude) {
       if (++k > MAX_GOLOMB_PARAMETER) throw damaged("a context is out of range");
     }
     return k;

@@ -116,9 +116,9 @@ describe("nesting", () => {
     );
     const body = new Uint8Array(step.length * 200_000);
     for (let i = 0; i < 200_000; i++) body.set(step, i * step.length);
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(readCode(() => readDicomFile(part10(body)))).toBe("NESTING_TOO_DEEP");
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(1000);
     const implicitStep = concat(
       tagBytes(0x0040a730),
       uint32(UNDEFINED),
@@ -314,9 +314,10 @@ describe("mutation", () => {
     for (let run = 0; run < runs; run++) {
       const which = run % seeds.length;
       const bytes = mutate(seeds[which], random, heads[which]);
-      const start = performance.now();
+      const start = process.cpuUsage();
       const code = await exercise(bytes);
-      slowest = Math.max(slowest, performance.now() - start);
+      const { user, system } = process.cpuUsage(start);
+      slowest = Math.max(slowest, (user + system) / 1000);
       codes.set(code.split(" ")[0], (codes.get(code.split(" ")[0]) ?? 0) + 1);
     }
     expect(slowest).toBeLessThan(1000);

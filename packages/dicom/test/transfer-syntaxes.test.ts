@@ -116,11 +116,11 @@ describe.each(compressed)("%s", (uid, syntax) => {
     const format = readFrameFormat(file.dataset);
     const encoded = (await syntax.encodeFrame?.(await readFrameBytes(file, format), format)) as Uint8Array;
     const other: FrameFormat = { ...format, rows: 60_000, columns: 60_000 };
-    const start = performance.now();
+    const start = process.cpuUsage();
     await expect(syntax.decodeFrame?.(encoded, other)).rejects.toMatchObject({
       code: "INVALID_COMPRESSED_DATA",
     });
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(500);
   });
 });
 
