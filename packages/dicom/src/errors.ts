@@ -12,9 +12,8 @@ import { AlaraError } from "@alara/core";
  * INVALID_VALUE.
  * Pixels: PIXEL_DATA_MISMATCH, UNSUPPORTED_PIXEL_FORMAT, UNSUPPORTED_PHOTOMETRIC, INVALID_COMPRESSED_DATA,
  * NOT_HU, NON_FINITE_VALUE, SHAPE_MISMATCH.
- * Series: NO_SERIES, IRREGULAR_SERIES, SOURCE_CHANGED, OUT_OF_RANGE.
+ * Series: SOURCE_CHANGED, OUT_OF_RANGE.
  * Files: INPUT_NOT_FOUND, INPUT_UNREADABLE, FILE_TOO_LARGE, OUTPUT_NOT_EMPTY, OUTPUT_UNWRITABLE, OUTPUT_CLOSED.
- * NIfTI: NOT_NIFTI, UNSUPPORTED_NIFTI.
  */
 export type DicomErrorCode =
   | "NOT_DICOM"
@@ -36,8 +35,6 @@ export type DicomErrorCode =
   | "NOT_HU"
   | "NON_FINITE_VALUE"
   | "SHAPE_MISMATCH"
-  | "NO_SERIES"
-  | "IRREGULAR_SERIES"
   | "SOURCE_CHANGED"
   | "OUT_OF_RANGE"
   | "INPUT_NOT_FOUND"
@@ -45,9 +42,7 @@ export type DicomErrorCode =
   | "FILE_TOO_LARGE"
   | "OUTPUT_NOT_EMPTY"
   | "OUTPUT_UNWRITABLE"
-  | "OUTPUT_CLOSED"
-  | "NOT_NIFTI"
-  | "UNSUPPORTED_NIFTI";
+  | "OUTPUT_CLOSED";
 
 /** Error of the `dicom` package. */
 export class DicomError extends AlaraError<DicomErrorCode> {
