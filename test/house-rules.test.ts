@@ -81,7 +81,7 @@ describe("house rules", () => {
   it("cites only documents that exist here", () => {
     const known = new Set(files.filter((file) => file.endsWith(".md")).map((file) => path.basename(file)));
     const cited = code.flatMap((file) =>
-      [...readText(file).matchAll(/(?<![\w/.*<}])([A-Za-z][\w-]*\.md)\b/g)].map(
+      [...readText(file).matchAll(/(?<![\w.*<}-])([\w-]+\.md)\b/g)].map(
         (match) => `${file}: ${match[1]}`,
       ),
     );
