@@ -103,6 +103,12 @@ export function createCoarseImage(
   }
   const midRow = (coarse.rows - 1) / 2;
   const midColumn = (coarse.columns - 1) / 2;
+  // Padding inside the field of view (a masked background) is air; only its outer border is continued.
+  const inscribed = Math.min(coarse.rows - 2 * marginRows, coarse.columns - 2 * marginColumns) / 2;
+  const isBorder = (row: number, column: number): boolean =>
+    Math.abs(Math.hypot(row - midRow, column - midColumn) - inscribed) < 2.5 ||
+    Math.min(row - marginRows, coarse.rows - 1 - marginRows - row) < 2 ||
+    Math.min(column - marginColumns, coarse.columns - 1 - marginColumns - column) < 2;
   const reach = CONTINUATION_MM / coarse.columnSpacingMm;
   const data = new Float32Array(hu.length);
   for (let r = 0; r < coarse.rows; r++) {
@@ -113,15 +119,11 @@ export function createCoarseImage(
         const distance = Math.hypot(r - midRow, c - midColumn);
         for (let step = 1; step <= Math.min(reach, distance); step++) {
           const shrink = 1 - step / distance;
-          const inner =
-            hu[
-              Math.round(midRow + (r - midRow) * shrink) * coarse.columns +
-                Math.round(midColumn + (c - midColumn) * shrink)
-            ];
+          const row = Math.round(midRow + (r - midRow) * shrink);
+          const column = Math.round(midColumn + (c - midColumn) * shrink);
+          const inner = hu[row * coarse.columns + column];
           if (Number.isNaN(inner)) continue;
-          if (inner > -500) {
-            value = Math.min(100, inner);
-          }
+          if (inner > -500 && isBorder(row, column)) value = Math.min(100, inner);
           break;
         }
       }
