@@ -46,7 +46,7 @@ export type ConstantType = "float32" | "int64";
 /** Where a lowering writes its ONNX nodes. Names are value names of the graph under construction. */
 export interface LoweringContext {
   /**
-   * `"standard"`: only operators of the ONNX standard, opset 17. `"contrib"`: `com.microsoft` operators of
+   * `"standard"`: only operators of the ONNX standard, opset 17. `"cpu"`: `com.microsoft` operators of
    * the onnxruntime CPU provider may be used too.
    */
   readonly dialect: Dialect;
@@ -62,7 +62,7 @@ export interface LoweringContext {
 }
 
 /** Which operators a graph may use. */
-export type Dialect = "standard" | "contrib";
+export type Dialect = "standard" | "cpu";
 
 /** An ONNX attribute value as the lowering writes it. */
 export type OnnxAttribute =

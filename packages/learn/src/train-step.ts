@@ -151,7 +151,7 @@ export function buildTrainStep(definition: TrainStepDefinition): TrainStepGraph 
   };
 }
 
-/** Writes the step as one ONNX model. `dialect` `"contrib"` for onnxruntime's CPU provider. */
+/** Writes the step as one ONNX model. `dialect` `"cpu"` for onnxruntime's CPU provider. */
 export function writeTrainStep(definition: TrainStepDefinition, options: { dialect: Dialect }): Uint8Array {
   return writeOnnxModel({ ...buildTrainStep(definition), dialect: options.dialect });
 }
@@ -210,7 +210,7 @@ export async function compileTrainStep(
   runtime: Runtime,
   options: CompileOptions,
 ): Promise<TrainStep> {
-  const dialect: Dialect = runtime.provider === "cpu" ? "contrib" : "standard";
+  const dialect: Dialect = runtime.provider === "cpu" ? "cpu" : "standard";
   const model = writeTrainStep(definition, { dialect });
   const session = await runtime.createSession(model, {
     ...(options.threads === undefined ? {} : { threads: options.threads }),

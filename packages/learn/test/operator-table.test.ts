@@ -45,7 +45,7 @@ describe("operator table", () => {
   });
 });
 
-describe.each(["standard", "contrib"] as const)("onnxruntime cpu, %s dialect", (dialect) => {
+describe.each(["standard", "cpu"] as const)("onnxruntime cpu, %s dialect", (dialect) => {
   it.each(cases.map((item) => [item.title, item] as const))("agrees with float64 on %s", async (_, item) => {
     const runtime = await createNodeRuntime();
     const { first, second } = createScalars(item);

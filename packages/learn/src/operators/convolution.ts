@@ -3,9 +3,9 @@
  * adjoints. The three operators are closed under differentiation, since each is bilinear:
  * y = x ⋆ w, x̄ = ȳ ⋆ flip(w)ᵀ, w̄(u, v) = Σ ȳ(p)·x(p + (u, v)).
  *
- * The weight gradient is written as one matrix product per tap over flattened padded images: rows are padded
- * to a common width once, so that a shift by a tap is one contiguous slice of the flat axis (4–6 times faster
- * on CPU than a convolution with the upstream gradient as kernel; docs/decisions/2026-11-21-train-step.md).
+ * The weight gradient has two lowerings, both of standard operators: for onnxruntime's CPU provider one dilated
+ * convolution with channels folded into columns, elsewhere one matrix product per tap over flattened padded
+ * images, where a tap is a contiguous slice (figures in docs/decisions/2026-11-21-train-step.md).
  * Not here: strides and dilation (use spaceToDepth, average pooling).
  */
 import { formatShape, LearnError } from "../errors.ts";
@@ -15,6 +15,7 @@ import {
   countElements,
   type LoweringContext,
   type Operator,
+  type OperatorCall,
   type OperatorExample,
   type Tensor,
 } from "../tensor.ts";
@@ -191,6 +192,26 @@ export function conv2d(
   return applyOperator(conv2dOperator, inputs, { padding });
 }
 
+/** Reverses two axes of the given sizes. */
+function lowerFlip(
+  context: LoweringContext,
+  value: string,
+  axes: readonly number[],
+  sizes: readonly number[],
+): string {
+  return context.addNode("Slice", [
+    value,
+    context.addConstant("int64", [2], [-1, -1]),
+    context.addConstant(
+      "int64",
+      [2],
+      sizes.map((size) => -size - 1),
+    ),
+    context.addConstant("int64", [2], axes),
+    context.addConstant("int64", [2], [-1, -1]),
+  ]);
+}
+
 export const conv2dInputGradientOperator: Operator = {
   name: "conv2dInputGradient",
   summary: "adjoint of conv2d in its input: a convolution with flipped, channel-transposed weights",
@@ -217,13 +238,7 @@ export const conv2dInputGradientOperator: Operator = {
     const kernel = inputShapes[1].slice(2);
     const padding = getPadding(attributes);
     const swapped = context.addNode("Transpose", [weight], { perm: { ints: [1, 0, 2, 3] } });
-    const flipped = context.addNode("Slice", [
-      swapped,
-      context.addConstant("int64", [2], [-1, -1]),
-      context.addConstant("int64", [2], [-kernel[0] - 1, -kernel[1] - 1]),
-      context.addConstant("int64", [2], [2, 3]),
-      context.addConstant("int64", [2], [-1, -1]),
-    ]);
+    const flipped = lowerFlip(context, swapped, [2, 3], kernel);
     const [p, q] = [kernel[0] - 1 - padding, kernel[1] - 1 - padding];
     return context.addNode("Conv", [upstream, flipped], {
       kernel_shape: { ints: kernel },
@@ -280,9 +295,6 @@ export function conv2dInputGradient(upstream: Tensor, weight: Tensor, options: {
 
 /** a·bᵀ over the last two axes. */
 function lowerMatmulTransposed(context: LoweringContext, a: string, b: string): string {
-  if (context.dialect === "contrib") {
-    return context.addNode("FusedMatMul", [a, b], { transB: { int: 1 } }, { domain: "com.microsoft" });
-  }
   return context.addNode("MatMul", [a, context.addNode("Transpose", [b], { perm: { ints: [0, 2, 1] } })]);
 }
 
@@ -310,9 +322,113 @@ function lowerFlatSlice(context: LoweringContext, value: string, start: number, 
   return context.addNode("Slice", [value, constant(start), constant(start + length), constant(2)]);
 }
 
+/** [N,C,H,W] as one image of N channels with C folded into the columns: [1, N, H, W·C]. */
+function lowerFoldChannels(context: LoweringContext, value: string, shape: readonly number[]): string {
+  const [batch, channels, rows, columns] = shape;
+  const moved =
+    channels === 1 ? value : context.addNode("Transpose", [value], { perm: { ints: [0, 2, 3, 1] } });
+  return context.addNode("Reshape", [
+    moved,
+    context.addConstant("int64", [4], [1, batch, rows, columns * channels]),
+  ]);
+}
+
+/**
+ * The weight gradient as one convolution: the images of a batch become channels, the channels of one side are
+ * folded into its columns, the other side is the kernel, and a dilation of as many columns as there are
+ * channels makes one tap step by one pixel. The output columns then are (tap column, channel), so the
+ * runtime's im2col copies long runs and its matrix product is large.
+ *
+ * w̄[o, u, (v, i)] = Σ_{n,y,x} ȳ[o; n, y, x] · X[n, y + u − p, (x + v − p)·I + i]
+ */
+function lowerWeightGradientAsConvolution(
+  context: LoweringContext,
+  [input, upstream]: readonly string[],
+  { inputShapes: [x, g], attributes }: OperatorCall,
+): string {
+  const [kernelRows, kernelColumns] = getList(attributes, "kernel");
+  const padding = getPadding(attributes);
+  const foldsInput = x[1] <= g[1];
+  const [image, imageShape] = foldsInput ? [input, x] : [upstream, g];
+  const [kernel, kernelShape] = foldsInput ? [upstream, g] : [input, x];
+  const folded = imageShape[1];
+  const p = foldsInput ? padding : kernelRows - 1 - padding;
+  const q = (foldsInput ? padding : kernelColumns - 1 - padding) * folded;
+  const product = context.addNode(
+    "Conv",
+    [
+      lowerFoldChannels(context, image, imageShape),
+      context.addNode("Transpose", [kernel], { perm: { ints: [1, 0, 2, 3] } }),
+    ],
+    {
+      kernel_shape: { ints: kernelShape.slice(2) },
+      dilations: { ints: [1, folded] },
+      pads: { ints: [p, q, p, q] },
+    },
+  );
+  const taps = context.addNode("Reshape", [
+    product,
+    context.addConstant("int64", [4], [kernelShape[1], kernelRows, kernelColumns, folded]),
+  ]);
+  if (foldsInput) return context.addNode("Transpose", [taps], { perm: { ints: [0, 3, 1, 2] } });
+  // With the sides exchanged, taps come out in reverse order.
+  const flipped = lowerFlip(context, taps, [1, 2], [kernelRows, kernelColumns]);
+  return context.addNode("Transpose", [flipped], { perm: { ints: [3, 0, 1, 2] } });
+}
+
+function lowerWeightGradientAsProducts(
+  context: LoweringContext,
+  [input, upstream]: readonly string[],
+  { inputShapes: [x, g], outputShape, attributes }: OperatorCall,
+): string {
+  const [kernelRows, kernelColumns] = getList(attributes, "kernel");
+  const padding = getPadding(attributes);
+  const width = x[3] + 2 * padding;
+  const taps: string[] = [];
+  const sliceInput = x[1] <= g[1];
+  // One side is shifted by a contiguous slice per tap: the one with fewer channels.
+  const paddedInput = lowerPadFlat(context, input, x, {
+    top: padding,
+    bottom: padding + (sliceInput && kernelColumns > 1 ? 1 : 0),
+    left: padding,
+    right: padding,
+  });
+  const paddedUpstream = lowerPadFlat(context, upstream, g, {
+    top: sliceInput ? 0 : kernelRows - (kernelColumns > 1 ? 0 : 1),
+    bottom: sliceInput ? 0 : kernelRows - 1,
+    left: 0,
+    right: kernelColumns - 1,
+  });
+  const origin = (kernelRows - (kernelColumns > 1 ? 0 : 1)) * width;
+  for (let u = 0; u < kernelRows; u++) {
+    for (let v = 0; v < kernelColumns; v++) {
+      const shift = u * width + v;
+      const product = sliceInput
+        ? lowerMatmulTransposed(
+            context,
+            paddedUpstream,
+            lowerFlatSlice(context, paddedInput, shift, g[2] * width),
+          )
+        : lowerMatmulTransposed(
+            context,
+            lowerFlatSlice(context, paddedUpstream, origin - shift, (x[2] + 2 * padding) * width),
+            paddedInput,
+          );
+      taps.push(
+        context.addNode("ReduceSum", [product, context.addConstant("int64", [1], [0])], {
+          keepdims: { int: 1 },
+        }),
+      );
+    }
+  }
+  const stacked = taps.length === 1 ? taps[0] : context.addNode("Concat", taps, { axis: { int: 0 } });
+  const moved = context.addNode("Transpose", [stacked], { perm: { ints: [1, 2, 0] } });
+  return context.addNode("Reshape", [moved, context.addConstant("int64", [4], outputShape)]);
+}
+
 export const conv2dWeightGradientOperator: Operator = {
   name: "conv2dWeightGradient",
-  summary: "adjoint of conv2d in its weights: one batched matrix product per tap",
+  summary: "adjoint of conv2d in its weights",
   isSizeFree: false,
   inferShape([input, upstream], attributes) {
     checkImage(input, "conv2dWeightGradient: input");
@@ -330,51 +446,10 @@ export const conv2dWeightGradientOperator: Operator = {
     }
     return [upstream[1], input[1], ...kernel];
   },
-  lower(context, [input, upstream], { inputShapes: [x, g], outputShape, attributes }) {
-    const [kernelRows, kernelColumns] = getList(attributes, "kernel");
-    const padding = getPadding(attributes);
-    const width = x[3] + 2 * padding;
-    const taps: string[] = [];
-    const sliceInput = x[1] <= g[1];
-    // One side is shifted by a contiguous slice per tap: the one with fewer channels.
-    const paddedInput = lowerPadFlat(context, input, x, {
-      top: padding,
-      bottom: padding + (sliceInput && kernelColumns > 1 ? 1 : 0),
-      left: padding,
-      right: padding,
-    });
-    const paddedUpstream = lowerPadFlat(context, upstream, g, {
-      top: sliceInput ? 0 : kernelRows - (kernelColumns > 1 ? 0 : 1),
-      bottom: sliceInput ? 0 : kernelRows - 1,
-      left: 0,
-      right: kernelColumns - 1,
-    });
-    const origin = (kernelRows - (kernelColumns > 1 ? 0 : 1)) * width;
-    for (let u = 0; u < kernelRows; u++) {
-      for (let v = 0; v < kernelColumns; v++) {
-        const shift = u * width + v;
-        const product = sliceInput
-          ? lowerMatmulTransposed(
-              context,
-              paddedUpstream,
-              lowerFlatSlice(context, paddedInput, shift, g[2] * width),
-            )
-          : lowerMatmulTransposed(
-              context,
-              lowerFlatSlice(context, paddedUpstream, origin - shift, (x[2] + 2 * padding) * width),
-              paddedInput,
-            );
-        taps.push(
-          context.addNode("ReduceSum", [product, context.addConstant("int64", [1], [0])], {
-            keepdims: { int: 1 },
-          }),
-        );
-      }
-    }
-    const stacked = taps.length === 1 ? taps[0] : context.addNode("Concat", taps, { axis: { int: 0 } });
-    const moved = context.addNode("Transpose", [stacked], { perm: { ints: [1, 2, 0] } });
-    return context.addNode("Reshape", [moved, context.addConstant("int64", [4], outputShape)]);
-  },
+  lower: (context, inputs, call) =>
+    context.dialect === "cpu"
+      ? lowerWeightGradientAsConvolution(context, inputs, call)
+      : lowerWeightGradientAsProducts(context, inputs, call),
   pullBack({ inputs: [input, gradient], attributes, upstream }) {
     const padding = getPadding(attributes);
     return [conv2dInputGradient(gradient, upstream, { padding }), conv2d(input, upstream, { padding })];
