@@ -81,9 +81,7 @@ describe("house rules", () => {
   it("cites only documents that exist here", () => {
     const known = new Set(files.filter((file) => file.endsWith(".md")).map((file) => path.basename(file)));
     const cited = code.flatMap((file) =>
-      [...readText(file).matchAll(/(?<![\w.*<}-])([\w-]+\.md)\b/g)].map(
-        (match) => `${file}: ${match[1]}`,
-      ),
+      [...readText(file).matchAll(/(?<![\w.*<}-])([\w-]+\.md)\b/g)].map((match) => `${file}: ${match[1]}`),
     );
     expect(cited.filter((citation) => !known.has(citation.split(": ")[1]))).toEqual([]);
   });

@@ -8,7 +8,7 @@
  * Needs the data folder: `ALARA_DATA=<folder with SPLIT.json> npm run evidence shipped-model`. About 15 minutes on 2 cores.
  */
 import { fileURLToPath } from "node:url";
-import { createCentredGrid, createRandom, createVolume, type Enhancer, type Volume } from "@alara/core";
+import { createRandom, createVolume, type Enhancer, type Volume } from "@alara/core";
 import { createGaussianEnhancer, createNetworkEnhancer } from "@alara/enhance";
 import { readBundle } from "@alara/enhance/node";
 import {
@@ -21,19 +21,9 @@ import {
   SOFT_TISSUE_WINDOW,
 } from "@alara/evaluate";
 import { createNodeRuntime } from "@alara/learn/node";
-import {
-  computeLineIntegrals,
-  convertPhantomToMu,
-  createRandomBodyPhantom,
-  createScanGeometry,
-  evaluateKernelWindow,
-  type KernelWindow,
-  projectPhantom,
-  scanners,
-  simulateCounts,
-} from "@alara/physics";
-import { createLowDoseSimulator, MU_WATER_70KEV_PER_MM, reconstructFbp } from "@alara/recon";
-import { findDataFolder } from "@alara/testing";
+import type { KernelWindow } from "@alara/physics";
+import { createLowDoseSimulator } from "@alara/recon";
+import { findDataFolder, scanRandomPhantom } from "@alara/testing";
 import { readSplitSeries } from "../../packages/cli/src/training-input.ts";
 import type { BenchResult } from "../result.ts";
 
@@ -44,6 +34,8 @@ const SEED = 404;
 /** Sigmas of the comparator, pixels. */
 const SIGMAS: readonly number[] = Array.from({ length: 16 }, (_, k) => 0.4 + 0.15 * k);
 const PHANTOMS = 12;
+/** Quanta per channel and view at full dose, times 1 to 4. */
+const FULL_DOSE_QUANTA = 2e5;
 /** Kernel windows from smooth to sharp; the middle one is a standard body kernel's. */
 const KERNELS: readonly (readonly [string, KernelWindow])[] = [
   ["smooth", { boostMm2: 2, cutoffPerMm: 0.25, order: 1.5 }],
@@ -115,35 +107,6 @@ async function judgeCase(
   };
 }
 
-/** One phantom scanned twice: without noise, which is the truth, and at the low dose. */
-async function scanPhantom(
-  index: number,
-  kernel: KernelWindow,
-): Promise<{ truth: Volume<"HU">; input: Volume<"HU"> }> {
-  const random = createRandom(SEED).derive(`phantom/${index}`);
-  const scanner = scanners.get("ge-lightspeed");
-  const geometry = createScanGeometry(scanner);
-  const phantom = convertPhantomToMu(createRandomBodyPhantom(random), MU_WATER_70KEV_PER_MM);
-  const sinogram = projectPhantom(phantom, geometry, { raysPerChannel: 2 });
-  const fullDoseQuanta = 2e5 * 2 ** (2 * random.nextUniform());
-  const model = {
-    incidentQuanta: DOSE_FRACTION * fullDoseQuanta,
-    electronicNoiseQuanta: scanner.electronicNoiseQuanta,
-  };
-  const noisy = computeLineIntegrals(simulateCounts(sinogram.data, model, random.derive("counts")), model);
-  const pixelMm = 0.65 + 0.3 * random.nextUniform();
-  const grid = createCentredGrid([1, 512, 512], [1, pixelMm, pixelMm]);
-  const reconstruct = async (data: Float32Array): Promise<Volume<"HU">> => {
-    const mu = await reconstructFbp(
-      { ...sinogram, data },
-      { grid, window: (frequency) => evaluateKernelWindow(kernel, frequency), oversampling: 2 },
-    );
-    const hu = mu.data.map((value) => (1000 * (value - MU_WATER_70KEV_PER_MM)) / MU_WATER_70KEV_PER_MM);
-    return createVolume("HU", grid, hu);
-  };
-  return { truth: await reconstruct(sinogram.data), input: await reconstruct(noisy) };
-}
-
 function formatRow(result: CaseResult): string {
   const quality = (q: Quality): string => `${q.rmseHu.toFixed(2).padStart(7)} ${q.ssim.toFixed(4)}`;
   const bias = TISSUES.map((t) => (result.biasHu[t]?.toFixed(2) ?? "–").padStart(6)).join(" ");
@@ -196,8 +159,13 @@ export default async function studyShippedModel(): Promise<BenchResult> {
   for (const [name, kernel] of KERNELS) {
     for (let index = 0; index < PHANTOMS / KERNELS.length; index++) {
       const number = phantoms.length;
-      const { truth, input } = await scanPhantom(number, kernel);
-      const result = await judgeCase(`phantom ${number} (${name})`, input, truth, network, {
+      const random = createRandom(SEED).derive(`phantom/${number}`);
+      const { truth, noisy } = await scanRandomPhantom(random, {
+        kernel,
+        incidentQuanta: DOSE_FRACTION * FULL_DOSE_QUANTA * 4 ** random.nextUniform(),
+        pixelMm: 0.65 + 0.3 * random.nextUniform(),
+      });
+      const result = await judgeCase(`phantom ${number} (${name})`, noisy, truth, network, {
         smoothingPx: 0,
       });
       phantoms.push(result);

@@ -1,0 +1,76 @@
+/**
+ * The shipped model on noise-free truth: less error than the input and than the best Gaussian, HU unmoved.
+ * Two small scans here; `npm run evidence shipped-model` has the whole study.
+ */
+import { fileURLToPath } from "node:url";
+import { createRandom, type Enhancer } from "@alara/core";
+import { createGaussianEnhancer, createNetworkEnhancer, type ModelBundle } from "@alara/enhance";
+import { readBundle } from "@alara/enhance/node";
+import { classifyTissues, measureHuBias, measureRmse, measureSsim } from "@alara/evaluate";
+import { createNodeRuntime } from "@alara/learn/node";
+import { scanRandomPhantom } from "@alara/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const MODEL = fileURLToPath(new URL("../models/residual-cnn", import.meta.url));
+const KERNEL = { boostMm2: 5, cutoffPerMm: 0.34, order: 1.7 };
+
+let bundle: ModelBundle;
+let network: Enhancer;
+beforeAll(async () => {
+  bundle = await readBundle(MODEL);
+  network = await createNetworkEnhancer(bundle, { runtime: await createNodeRuntime() });
+});
+afterAll(() => network.dispose());
+
+test.each(["chest", "abdomen"] as const)("a %s phantom comes closer to its truth", async (region) => {
+  const { truth, noisy } = await scanRandomPhantom(createRandom(77).derive(region), {
+    kernel: KERNEL,
+    incidentQuanta: 6e4,
+    pixelMm: 0.8,
+    phantom: { region },
+  });
+  const tissues = classifyTissues(truth, { smoothingPx: 0 });
+  const judge = (volume: typeof truth): { rmse: number; ssim: number } => ({
+    rmse: measureRmse(volume, truth, { region: tissues.body }).value,
+    ssim: measureSsim(volume, truth, { region: tissues.body }).value,
+  });
+  const enhanced = await network.enhance(noisy);
+  const after = judge(enhanced);
+  const others = [judge(noisy)];
+  for (const sigmaPixels of [0.6, 0.8, 1, 1.3, 1.6, 2]) {
+    others.push(judge(await createGaussianEnhancer({ sigmaPixels }).enhance(noisy)));
+  }
+  for (const other of others) {
+    expect(after.rmse).toBeLessThan(0.9 * other.rmse);
+    expect(after.ssim).toBeGreaterThan(other.ssim);
+  }
+  for (const { tissue, verdict, meanDifferenceHu } of measureHuBias(enhanced, truth, tissues)) {
+    expect(verdict, `${tissue}: ${meanDifferenceHu} HU`).not.toBe("fail");
+  }
+});
+
+test("the same slice in tiles equals the whole slice at every seam", async () => {
+  const { noisy } = await scanRandomPhantom(createRandom(78), {
+    kernel: KERNEL,
+    incidentQuanta: 6e4,
+    pixelMm: 1.2,
+    size: 320,
+  });
+  const whole = await network.enhance(noisy);
+  const tiled = await createNetworkEnhancer(bundle, { runtime: await createNodeRuntime(), tileSize: 100 });
+  const result = await tiled.enhance(noisy);
+  await tiled.dispose();
+  let largest = 0;
+  for (let i = 0; i < result.data.length; i++) {
+    largest = Math.max(largest, Math.abs(result.data[i] - whole.data[i]));
+  }
+  expect(largest).toBeLessThan(0.01);
+});
+
+test("the card names the training data, and no test subject is among it", () => {
+  const { trainingData, recipe, code } = bundle.card;
+  expect(trainingData.ids.length).toBeGreaterThan(20);
+  expect(JSON.stringify(trainingData)).not.toMatch(/CRLM-CT-1004|crlm-ct-1004|TCGA-34-8455|TCGA-60-2695/);
+  expect(recipe).toMatchObject({ schema: "alara-recipe/1" });
+  expect(code.commit).toMatch(/^[0-9a-f]{40}/);
+});
