@@ -1,6 +1,7 @@
 /**
  * Enhancement by a trained network: a model bundle run slice by slice (or tile by tile) on a runtime.
- * The model takes and gives HU; scaling is inside its graph.
+ * The model takes and gives HU; scaling is inside its graph. Margins are replicated; padding outside the
+ * reconstruction circle passes through untouched.
  */
 import { createVolume, type Enhancer, getSliceData, type LongWorkOptions, type Volume } from "@alara/core";
 import type { Runtime, Session } from "@alara/learn";
@@ -18,25 +19,40 @@ export interface NetworkEnhancerOptions {
   readonly threads?: number;
 }
 
-/** A slice padded by replication to sides that the network accepts. */
+/** What lies below is no tissue but padding outside the reconstruction circle. */
+const PADDING_BELOW_HU = -1500;
+/** Padding is shown to the network as this, as it was in training. */
+const PADDING_AS_HU = -1024;
+
+/** A slice with replicated margins, so that the network's own zero padding never meets the image. */
 interface PaddedSlice {
   readonly data: Float32Array;
   readonly rows: number;
   readonly columns: number;
+  /** Rows above and columns left of the image. */
+  readonly margin: number;
 }
 
-function padSlice(data: Float32Array, rows: number, columns: number, multipleOf: number): PaddedSlice {
-  const paddedRows = Math.ceil(rows / multipleOf) * multipleOf;
-  const paddedColumns = Math.ceil(columns / multipleOf) * multipleOf;
-  if (paddedRows === rows && paddedColumns === columns) return { data, rows, columns };
+function padSlice(
+  data: Float32Array,
+  rows: number,
+  columns: number,
+  inference: { readonly multipleOf: number; readonly receptiveRadius: number },
+): PaddedSlice {
+  const { multipleOf, receptiveRadius } = inference;
+  const roundUp = (value: number): number => Math.ceil(value / multipleOf) * multipleOf;
+  const margin = roundUp(receptiveRadius);
+  const paddedRows = roundUp(rows) + 2 * margin;
+  const paddedColumns = roundUp(columns) + 2 * margin;
   const padded = new Float32Array(paddedRows * paddedColumns);
   for (let r = 0; r < paddedRows; r++) {
-    const source = Math.min(r, rows - 1) * columns;
+    const source = Math.max(0, Math.min(r - margin, rows - 1)) * columns;
     for (let c = 0; c < paddedColumns; c++) {
-      padded[r * paddedColumns + c] = data[source + Math.min(c, columns - 1)];
+      const value = data[source + Math.max(0, Math.min(c - margin, columns - 1))];
+      padded[r * paddedColumns + c] = value < PADDING_BELOW_HU ? PADDING_AS_HU : value;
     }
   }
-  return { data: padded, rows: paddedRows, columns: paddedColumns };
+  return { data: padded, rows: paddedRows, columns: paddedColumns, margin };
 }
 
 function readTile(slice: PaddedSlice, tile: Tile): Float32Array {
@@ -82,7 +98,7 @@ export async function createNetworkEnhancer(
     columns: number,
     out: Float32Array,
   ): Promise<void> {
-    const slice = padSlice(source, rows, columns, multipleOf);
+    const slice = padSlice(source, rows, columns, card.inference);
     for (const tile of planTiles(slice.rows, slice.columns, { tileSize, receptiveRadius, multipleOf })) {
       const dims = [1, 1, tile.readRows, tile.readColumns];
       const results = await session.run({ [input]: { dtype: "float32", dims, data: readTile(slice, tile) } });
@@ -96,16 +112,17 @@ export async function createNetworkEnhancer(
           `network "${card.name}" gave ${result?.dims.join(" × ")} for an input of ${dims.join(" × ")}; the bundle is not a slice-to-slice model`,
         );
       }
-      const rowsKept = Math.min(tile.keepRows, rows - tile.keepRow);
-      const columnsKept = Math.min(tile.keepColumns, columns - tile.keepColumn);
-      for (let r = 0; r < rowsKept; r++) {
-        const from =
-          (tile.keepRow - tile.readRow + r) * tile.readColumns + (tile.keepColumn - tile.readColumn);
-        const to = (tile.keepRow + r) * columns + tile.keepColumn;
-        for (let c = 0; c < columnsKept; c++) out[to + c] = result.data[from + c];
+      for (let r = 0; r < tile.keepRows; r++) {
+        const row = tile.keepRow + r - slice.margin;
+        if (row < 0 || row >= rows) continue;
+        const from = (tile.keepRow - tile.readRow + r) * tile.readColumns - tile.readColumn + slice.margin;
+        const start = Math.max(0, tile.keepColumn - slice.margin);
+        const end = Math.min(columns, tile.keepColumn + tile.keepColumns - slice.margin);
+        for (let c = start; c < end; c++) out[row * columns + c] = result.data[from + c];
       }
     }
     for (let i = 0; i < out.length; i++) {
+      if (source[i] < PADDING_BELOW_HU) out[i] = source[i];
       if (!Number.isFinite(out[i])) {
         throw new EnhanceError(
           "BAD_NETWORK_OUTPUT",

@@ -126,6 +126,22 @@ test.each([
   },
 );
 
+test("the network leaves padding untouched, and padding does not colour its neighbours", async () => {
+  const volume = makeNoisyVolume(1, 40, 40);
+  const padded = { ...volume, data: volume.data.slice() };
+  const air = { ...volume, data: volume.data.slice() };
+  for (let i = 0; i < 40 * 10; i++) {
+    padded.data[i] = -3024;
+    air.data[i] = -1024;
+  }
+  const network = await createEnhancer("network", {}, { bundle, runtime });
+  const a = await network.enhance(padded);
+  const b = await network.enhance(air);
+  expect(a.data.slice(0, 400)).toEqual(padded.data.slice(0, 400));
+  expect(a.data.slice(400)).toEqual(b.data.slice(400));
+  await network.dispose();
+});
+
 test("a method that needs a model says so", async () => {
   await expect(createEnhancer("network")).rejects.toThrow(/--model/);
 });
