@@ -45,9 +45,17 @@ describe("operator table", () => {
   });
 });
 
-describe.each(["standard", "cpu"] as const)("onnxruntime cpu, %s dialect", (dialect) => {
+/** `ALARA_PROVIDERS=webgpu,cuda` adds providers; on them nothing may fall back to the CPU. */
+const providers = ["cpu", ...(process.env.ALARA_PROVIDERS ?? "").split(",").filter((name) => name !== "")];
+const targets = providers.flatMap((provider) =>
+  (provider === "cpu" ? (["standard", "cpu"] as const) : (["standard"] as const)).map(
+    (dialect) => [provider, dialect] as const,
+  ),
+);
+
+describe.each(targets)("onnxruntime %s, %s dialect", (provider, dialect) => {
   it.each(cases.map((item) => [item.title, item] as const))("agrees with float64 on %s", async (_, item) => {
-    const runtime = await createNodeRuntime();
+    const runtime = await createNodeRuntime({ providers: [provider], strict: provider !== "cpu" });
     const { first, second } = createScalars(item);
     const outputs: Record<string, Tensor> = { y: item.output };
     for (const [order, scalar] of [first, second].entries()) {

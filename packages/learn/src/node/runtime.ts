@@ -15,6 +15,8 @@ export interface NodeRuntimeOptions {
   readonly providers?: readonly string[];
   /** Threads of one operator; default: onnxruntime's choice (all cores). */
   readonly threads?: number;
+  /** Refuse models of which the provider would leave operators to the CPU; default false. */
+  readonly strict?: boolean;
 }
 
 function toOrt(value: TensorData): ort.Tensor {
@@ -38,16 +40,17 @@ function describeFailure(error: unknown): string {
 async function openSession(
   model: Uint8Array,
   provider: string,
-  threads: number | undefined,
+  defaults: NodeRuntimeOptions,
   options: SessionOptions,
 ): Promise<Session> {
-  const chosen = options.threads ?? threads;
+  const chosen = options.threads ?? defaults.threads;
   let native: ort.InferenceSession;
   try {
     native = await ort.InferenceSession.create(model, {
       executionProviders: [provider],
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      ...(defaults.strict ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
       ...(chosen === undefined ? {} : { intraOpNumThreads: chosen }),
       ...(options.profilePath === undefined
         ? {}
@@ -119,7 +122,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
   const unavailable: { provider: string; reason: string }[] = [];
   for (const provider of options.providers ?? ["cpu"]) {
     try {
-      const session = await openSession(createProbe(), provider, options.threads, {});
+      const session = await openSession(createProbe(), provider, options, {});
       await session.run({ x: { dtype: "float32", dims: [1], data: Float32Array.of(1) } });
       await session.dispose();
     } catch (error) {
@@ -130,8 +133,7 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
       provider,
       unavailable,
       version: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
-      createSession: (model, sessionOptions = {}) =>
-        openSession(model, provider, options.threads, sessionOptions),
+      createSession: (model, sessionOptions = {}) => openSession(model, provider, options, sessionOptions),
     };
   }
   throw new LearnError(

@@ -73,7 +73,7 @@ function asTensor(value: Tensor | number): Tensor {
   return typeof value === "number" ? createConstant(value) : value;
 }
 
-export const addOperator: Operator = defineBinary(
+const addOperator: Operator = defineBinary(
   "add",
   "Add",
   "a + b",
@@ -85,7 +85,7 @@ export function add(a: Tensor, b: Tensor | number): Tensor {
   return applyOperator(addOperator, [a, asTensor(b)]);
 }
 
-export const subOperator: Operator = defineBinary(
+const subOperator: Operator = defineBinary(
   "sub",
   "Sub",
   "a − b",
@@ -97,7 +97,7 @@ export function sub(a: Tensor | number, b: Tensor | number): Tensor {
   return applyOperator(subOperator, [asTensor(a), asTensor(b)]);
 }
 
-export const mulOperator: Operator = defineBinary(
+const mulOperator: Operator = defineBinary(
   "mul",
   "Mul",
   "a · b",
@@ -109,7 +109,7 @@ export function mul(a: Tensor, b: Tensor | number): Tensor {
   return applyOperator(mulOperator, [a, asTensor(b)]);
 }
 
-export const divOperator: Operator = defineBinary(
+const divOperator: Operator = defineBinary(
   "div",
   "Div",
   "a / b",
@@ -145,7 +145,7 @@ function defineUnary(rule: UnaryRule): Operator {
   };
 }
 
-export const negOperator: Operator = defineUnary({
+const negOperator: Operator = defineUnary({
   name: "neg",
   summary: "−x",
   lower: (context, inputs) => context.addNode("Neg", inputs),
@@ -157,7 +157,7 @@ export function neg(x: Tensor): Tensor {
   return applyOperator(negOperator, [x]);
 }
 
-export const signOperator: Operator = defineUnary({
+const signOperator: Operator = defineUnary({
   name: "sign",
   summary: "−1, 0 or 1; gradient 0. Lowered to Clip(10³⁰x, −1, 1), which runs on all threads and providers",
   lower(context, [input]) {
@@ -177,7 +177,7 @@ export function sign(x: Tensor): Tensor {
   return applyOperator(signOperator, [x]);
 }
 
-export const absOperator: Operator = defineUnary({
+const absOperator: Operator = defineUnary({
   name: "abs",
   summary: "|x|",
   lower: (context, inputs) => context.addNode("Abs", inputs),
@@ -190,7 +190,7 @@ export function abs(x: Tensor): Tensor {
   return applyOperator(absOperator, [x]);
 }
 
-export const sqrtOperator: Operator = defineUnary({
+const sqrtOperator: Operator = defineUnary({
   name: "sqrt",
   summary: "√x",
   lower: (context, inputs) => context.addNode("Sqrt", inputs),
@@ -203,7 +203,7 @@ export function sqrt(x: Tensor): Tensor {
   return applyOperator(sqrtOperator, [x]);
 }
 
-export const squareOperator: Operator = defineUnary({
+const squareOperator: Operator = defineUnary({
   name: "square",
   summary: "x²",
   lower: (context, [input]) => context.addNode("Mul", [input, input]),
@@ -215,7 +215,7 @@ export function square(x: Tensor): Tensor {
   return applyOperator(squareOperator, [x]);
 }
 
-export const expOperator: Operator = defineUnary({
+const expOperator: Operator = defineUnary({
   name: "exp",
   summary: "eˣ",
   lower: (context, inputs) => context.addNode("Exp", inputs),
@@ -227,7 +227,7 @@ export function exp(x: Tensor): Tensor {
   return applyOperator(expOperator, [x]);
 }
 
-export const logOperator: Operator = defineUnary({
+const logOperator: Operator = defineUnary({
   name: "log",
   summary: "ln x",
   lower: (context, inputs) => context.addNode("Log", inputs),
@@ -240,7 +240,7 @@ export function log(x: Tensor): Tensor {
   return applyOperator(logOperator, [x]);
 }
 
-export const sigmoidOperator: Operator = defineUnary({
+const sigmoidOperator: Operator = defineUnary({
   name: "sigmoid",
   summary: "1/(1 + e⁻ˣ)",
   lower: (context, inputs) => context.addNode("Sigmoid", inputs),
@@ -252,7 +252,7 @@ export function sigmoid(x: Tensor): Tensor {
   return applyOperator(sigmoidOperator, [x]);
 }
 
-export const tanhOperator: Operator = defineUnary({
+const tanhOperator: Operator = defineUnary({
   name: "tanh",
   summary: "tanh x",
   lower: (context, inputs) => context.addNode("Tanh", inputs),
@@ -264,7 +264,7 @@ export function tanh(x: Tensor): Tensor {
   return applyOperator(tanhOperator, [x]);
 }
 
-export const stepOperator: Operator = defineUnary({
+const stepOperator: Operator = defineUnary({
   name: "step",
   summary: "1 above 0, else 0; gradient 0. Lowered to HardSigmoid(10³⁰x), one operator on all threads",
   lower: (context, inputs) =>
@@ -278,7 +278,7 @@ export function step(x: Tensor): Tensor {
   return applyOperator(stepOperator, [x]);
 }
 
-export const reluOperator: Operator = defineUnary({
+const reluOperator: Operator = defineUnary({
   name: "relu",
   summary: "max(x, 0)",
   lower: (context, inputs) => context.addNode("Relu", inputs),
@@ -291,7 +291,7 @@ export function relu(x: Tensor): Tensor {
   return applyOperator(reluOperator, [x]);
 }
 
-export const leakyReluOperator: Operator = defineUnary({
+const leakyReluOperator: Operator = defineUnary({
   name: "leakyRelu",
   summary: "x above 0, slope·x below",
   lower: (context, inputs, { attributes }) =>
@@ -308,7 +308,7 @@ export function leakyRelu(x: Tensor, options: { slope: number }): Tensor {
   return applyOperator(leakyReluOperator, [x], { slope: options.slope });
 }
 
-export const clipOperator: Operator = defineUnary({
+const clipOperator: Operator = defineUnary({
   name: "clip",
   summary: "x held between `low` and `high`",
   lower: (context, [input], { attributes }) =>
@@ -329,7 +329,7 @@ export function clip(x: Tensor, options: { low: number; high: number }): Tensor 
   return applyOperator(clipOperator, [x], { low: options.low, high: options.high });
 }
 
-export const reduceMeanOperator: Operator = {
+const reduceMeanOperator: Operator = {
   name: "reduceMean",
   summary: "mean of all elements, a scalar",
   isSizeFree: true,
@@ -348,3 +348,25 @@ export function reduceMean(input: Tensor, options: { axes?: readonly number[] } 
   const count = options.axes.reduce((product, axis) => product * input.shape[axis], 1);
   return mul(reduceSum(input, { axes: options.axes }), 1 / count);
 }
+
+/** Element-wise operators and the mean. Entries of the operator table. */
+export const arithmeticOperators: readonly Operator[] = [
+  addOperator,
+  subOperator,
+  mulOperator,
+  divOperator,
+  negOperator,
+  signOperator,
+  absOperator,
+  sqrtOperator,
+  squareOperator,
+  expOperator,
+  logOperator,
+  sigmoidOperator,
+  tanhOperator,
+  stepOperator,
+  reluOperator,
+  leakyReluOperator,
+  clipOperator,
+  reduceMeanOperator,
+];

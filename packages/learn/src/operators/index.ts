@@ -23,6 +23,7 @@ export {
 } from "./arithmetic.ts";
 export { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution.ts";
 export { matmul } from "./linear.ts";
+export { flip, padReflect } from "./reflection.ts";
 export { averagePool, depthToSpace, enlargeNearest, spaceToDepth } from "./resample.ts";
 export { concat, expand, pad, reduceSum, reshape, slice, transpose } from "./structure.ts";
 export { operators } from "./table.ts";

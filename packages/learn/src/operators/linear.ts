@@ -12,7 +12,7 @@ function swapLastAxes(input: Tensor): Tensor {
   return transpose(input, axes);
 }
 
-export const matmulOperator: Operator = {
+const matmulOperator: Operator = {
   name: "matmul",
   summary: "matrix product over the last two axes, batched over equal leading axes",
   isSizeFree: true,
@@ -70,3 +70,6 @@ export const matmulOperator: Operator = {
 export function matmul(a: Tensor, b: Tensor): Tensor {
   return applyOperator(matmulOperator, [a, b]);
 }
+
+/** Matrix products. Entries of the operator table. */
+export const linearOperators: readonly Operator[] = [matmulOperator];

@@ -49,7 +49,7 @@ function forEachBlock(
   }
 }
 
-export const spaceToDepthOperator: Operator = {
+const spaceToDepthOperator: Operator = {
   name: "spaceToDepth",
   summary: "moves block×block pixels into channels (ONNX order; pixel unshuffle for one channel)",
   isSizeFree: true,
@@ -76,7 +76,7 @@ export function spaceToDepth(input: Tensor, options: { block: number }): Tensor 
   return options.block === 1 ? input : applyOperator(spaceToDepthOperator, [input], { block: options.block });
 }
 
-export const depthToSpaceOperator: Operator = {
+const depthToSpaceOperator: Operator = {
   name: "depthToSpace",
   summary: "inverse of spaceToDepth (pixel shuffle for one output channel)",
   isSizeFree: true,
@@ -123,7 +123,7 @@ function forEachCell(
   }
 }
 
-export const averagePoolOperator: Operator = {
+const averagePoolOperator: Operator = {
   name: "averagePool",
   summary: "mean over non-overlapping block×block cells",
   isSizeFree: true,
@@ -159,7 +159,7 @@ export function averagePool(input: Tensor, options: { block: number }): Tensor {
   return applyOperator(averagePoolOperator, [input], { block: options.block });
 }
 
-export const enlargeNearestOperator: Operator = {
+const enlargeNearestOperator: Operator = {
   name: "enlargeNearest",
   summary: "repeats every pixel block×block times",
   isSizeFree: true,
@@ -194,3 +194,11 @@ export const enlargeNearestOperator: Operator = {
 export function enlargeNearest(input: Tensor, options: { block: number }): Tensor {
   return applyOperator(enlargeNearestOperator, [input], { block: options.block });
 }
+
+/** Operators that change resolution. Entries of the operator table. */
+export const resampleOperators: readonly Operator[] = [
+  spaceToDepthOperator,
+  depthToSpaceOperator,
+  averagePoolOperator,
+  enlargeNearestOperator,
+];

@@ -43,7 +43,7 @@ export function forEachStrided(
   }
 }
 
-export const reshapeOperator: Operator = {
+const reshapeOperator: Operator = {
   name: "reshape",
   summary: "same values, other shape",
   isSizeFree: false,
@@ -72,7 +72,7 @@ export function reshape(input: Tensor, shape: readonly number[]): Tensor {
   return applyOperator(reshapeOperator, [input], { shape });
 }
 
-export const transposeOperator: Operator = {
+const transposeOperator: Operator = {
   name: "transpose",
   summary: "permutes axes",
   isSizeFree: true,
@@ -114,7 +114,7 @@ export function transpose(input: Tensor, axes: readonly number[]): Tensor {
   return applyOperator(transposeOperator, [input], { axes });
 }
 
-export const sliceOperator: Operator = {
+const sliceOperator: Operator = {
   name: "slice",
   summary: "a box of the input: `starts` (inclusive) to `ends` (exclusive), one per axis",
   isSizeFree: false,
@@ -177,7 +177,7 @@ export function slice(input: Tensor, box: { starts: readonly number[]; ends: rea
   return applyOperator(sliceOperator, [input], { starts: box.starts, ends: box.ends });
 }
 
-export const padOperator: Operator = {
+const padOperator: Operator = {
   name: "pad",
   summary: "zeros around the input",
   isSizeFree: true,
@@ -229,7 +229,7 @@ export function pad(input: Tensor, amounts: { before: readonly number[]; after: 
   return applyOperator(padOperator, [input], { before: amounts.before, after: amounts.after });
 }
 
-export const concatOperator: Operator = {
+const concatOperator: Operator = {
   name: "concat",
   summary: "joins tensors along one axis",
   isSizeFree: true,
@@ -314,7 +314,7 @@ export function computeBroadcastStrides(shape: readonly number[], target: readon
   return target.map((_, k) => (k < lead || shape[k - lead] === 1 ? 0 : strides[k - lead]));
 }
 
-export const expandOperator: Operator = {
+const expandOperator: Operator = {
   name: "expand",
   summary: "repeats along axes of size 1 (numpy broadcasting)",
   isSizeFree: false,
@@ -356,7 +356,7 @@ export function expand(input: Tensor, shape: readonly number[]): Tensor {
   return applyOperator(expandOperator, [input], { shape });
 }
 
-export const reduceSumOperator: Operator = {
+const reduceSumOperator: Operator = {
   name: "reduceSum",
   summary: "sum over axes, which are dropped",
   isSizeFree: true,
@@ -414,3 +414,14 @@ export function sumTo(input: Tensor, shape: readonly number[]): Tensor {
     .filter((axis) => axis < lead || (shape[axis - lead] === 1 && input.shape[axis] !== 1));
   return reshape(reduceSum(input, { axes }), shape);
 }
+
+/** Operators that move, repeat or sum values. Entries of the operator table. */
+export const structureOperators: readonly Operator[] = [
+  reshapeOperator,
+  transposeOperator,
+  sliceOperator,
+  padOperator,
+  concatOperator,
+  expandOperator,
+  reduceSumOperator,
+];
