@@ -1,2 +1,0 @@
-/** `@alara/cli` */
-export {};
