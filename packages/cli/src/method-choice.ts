@@ -2,6 +2,7 @@
 import { createEnhancer, enhancers } from "@alara/enhance";
 import { readBundle } from "@alara/enhance/node";
 import { createNodeRuntime } from "@alara/learn/node";
+import { parseWholeNumber } from "./arguments.ts";
 import { printNote, UsageError } from "./context.ts";
 import type { EnhancementMethod } from "./enhance-series.ts";
 import { DEFAULT_MODEL, findModelFolder } from "./models.ts";
@@ -47,7 +48,10 @@ export async function openMethod(choice: MethodChoice): Promise<EnhancementMetho
     return { enhancer, description: enhancer.description.summary };
   }
   const bundle = await readBundle(findModelFolder(choice.model ?? DEFAULT_MODEL));
-  const threads = choice.threads === undefined ? {} : { threads: Number(choice.threads) };
+  const threads =
+    choice.threads === undefined
+      ? {}
+      : { threads: parseWholeNumber("--threads", choice.threads, { maximum: 1024 }) };
   const runtime = await createNodeRuntime({ providers: (choice.providers ?? "cpu").split(","), ...threads });
   for (const { provider, reason } of runtime.unavailable)
     printNote(`provider ${provider} is not there: ${reason}`);

@@ -7,7 +7,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
-import { formatNow, printEnhanced } from "./commands/enhance.ts";
+import { formatNow, parseNumber, parseWholeNumber } from "./arguments.ts";
+import { printEnhanced } from "./commands/enhance.ts";
 import { printNote, runCommand } from "./context.ts";
 import { enhanceSeries } from "./enhance-series.ts";
 import { openSeries } from "./input.ts";
@@ -33,7 +34,8 @@ async function start(
     const output = options.output ?? findFreeFolder("out", isSample ? "sample" : basename(resolve(source)));
     const method = await openMethod({});
     try {
-      const number = options.series === undefined ? {} : { number: Number(options.series) };
+      const number =
+        options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
       const series = await openSeries(source, { ...context, ...number });
       const reference = isSample ? await openSeries(join(SAMPLE, "original"), context) : null;
       const attribution = isSample
@@ -41,7 +43,7 @@ async function start(
         : [];
       const result = await enhanceSeries(series, method, output, {
         ...context,
-        strength: Number(options.strength),
+        strength: parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 }),
         dateTime: formatNow(),
         command: isSample ? "npm start" : `npm start -- ${input}`,
         reportTitle: isSample ? "Abdomen at 25 % dose, enhanced" : "CT enhancement",

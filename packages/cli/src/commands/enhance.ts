@@ -1,6 +1,7 @@
 /** `alara enhance <in> -o <dir>`: a derived DICOM series and a report. */
 import { type Command, Option } from "commander";
-import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
+import { formatNow, parseNumber, parseWholeNumber } from "../arguments.ts";
+import { type CommandContext, printNote, printResult, runCommand } from "../context.ts";
 import { type EnhanceSeriesResult, enhanceSeries } from "../enhance-series.ts";
 import { openSeries } from "../input.ts";
 import { type MethodChoice, openMethod } from "../method-choice.ts";
@@ -54,38 +55,16 @@ export function addEnhanceCommand(program: Command): void {
     );
 }
 
-/** The current moment in ISO 8601 with the local offset, to the second. */
-export function formatNow(): string {
-  const now = new Date();
-  const offset = -now.getTimezoneOffset();
-  const local = new Date(now.getTime() + offset * 60_000).toISOString().slice(0, 19);
-  const two = (value: number): string => String(Math.floor(Math.abs(value))).padStart(2, "0");
-  return `${local}${offset < 0 ? "-" : "+"}${two(offset / 60)}:${two(offset % 60)}`;
-}
-
-/** Reads a whole number from 1. */
-export function parseCount(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!(Number.isInteger(value) && value >= 1))
-    throw new UsageError(`${name} is "${text}", expected a whole number from 1`);
-  return value;
-}
-
 async function enhance(
   input: string,
   options: EnhanceCommandOptions,
   context: CommandContext,
 ): Promise<void> {
-  const strength = Number(options.strength);
-  if (!(strength >= 0 && strength <= 1)) {
-    throw new UsageError(`--strength is "${options.strength}", expected a number from 0 to 1`);
-  }
-  parseCount("--threads", options.threads);
-  const number = parseCount("--series", options.series);
+  const strength = parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 });
+  const number = options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
   const method = await openMethod(options);
   try {
-    const series = await openSeries(input, { ...context, ...(number === undefined ? {} : { number }) });
+    const series = await openSeries(input, { ...context, ...number });
     const reference =
       options.reference === undefined ? undefined : await openSeries(options.reference, context);
     const result = await enhanceSeries(series, method, options.output, {

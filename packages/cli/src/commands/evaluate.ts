@@ -1,7 +1,8 @@
 /** `alara evaluate <candidate> --reference <ref>`: noise, error and HU bias of one series against another. */
 import { compareVolumes, type ReferenceNoise } from "@alara/evaluate";
 import { type Command, Option } from "commander";
-import { type CommandContext, printResult, runCommand, UsageError } from "../context.ts";
+import { parseWholeNumber } from "../arguments.ts";
+import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { openSeries } from "../input.ts";
 import { formatQualityTable } from "../quality-table.ts";
 import { assertSameGrid, readSlices, spreadSlices } from "../volumes.ts";
@@ -39,10 +40,7 @@ async function evaluate(
   options: EvaluateCommandOptions,
   context: CommandContext,
 ): Promise<void> {
-  const maximum = Number(options.maximumSlices);
-  if (!(Number.isInteger(maximum) && maximum >= 1)) {
-    throw new UsageError(`--maximum-slices is "${options.maximumSlices}", expected a whole number from 1`);
-  }
+  const maximum = parseWholeNumber("--maximum-slices", options.maximumSlices);
   const judged = await openSeries(candidate, context);
   const reference = await openSeries(options.reference, context);
   assertSameGrid(judged, reference, ["the candidate", "the reference"]);

@@ -5,10 +5,10 @@ import { createDerivedSeries, decodeVolume, findTransferSyntax, TRANSFER_SYNTAX_
 import { createOutputFolder, formatSliceFileName } from "@alara/dicom/node";
 import { createLowDoseSimulator } from "@alara/recon";
 import { type Command, Option } from "commander";
-import { type CommandContext, printResult, runCommand, UsageError } from "../context.ts";
+import { formatNow, parseNumber, parseWholeNumber } from "../arguments.ts";
+import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { openSeries } from "../input.ts";
 import { CODE_VERSION } from "../version.ts";
-import { formatNow, parseCount } from "./enhance.ts";
 
 const SYNTAXES = {
   uncompressed: TRANSFER_SYNTAX_UID.explicitLittleEndian,
@@ -51,29 +51,18 @@ export function addSimulateCommand(program: Command): void {
     );
 }
 
-function parseInteger(name: string, text: string): number {
-  const value = Number(text);
-  if (!(Number.isInteger(value) && value >= 0 && value <= 4294967295)) {
-    throw new UsageError(`${name} is "${text}", expected a whole number from 0`);
-  }
-  return value;
-}
-
 async function simulateLowDose(
   input: string,
   options: LowDoseCommandOptions,
   context: CommandContext,
 ): Promise<void> {
-  const doseFraction = Number(options.doseFraction);
-  if (!(doseFraction >= 0.02 && doseFraction <= 1)) {
-    throw new UsageError(`--dose-fraction is "${options.doseFraction}", expected a number from 0.02 to 1`);
-  }
-  const seed = parseInteger("--seed", options.seed);
-  const realisation = parseInteger("--realisation", options.realisation);
-  const number = parseCount("--series", options.series);
+  const doseFraction = parseNumber("--dose-fraction", options.doseFraction, { minimum: 0.02, maximum: 1 });
+  const seed = parseWholeNumber("--seed", options.seed, { minimum: 0 });
+  const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
+  const number = options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
   const folder = await createOutputFolder(options.output);
   try {
-    const series = await openSeries(input, { ...context, ...(number === undefined ? {} : { number }) });
+    const series = await openSeries(input, { ...context, ...number });
     const volume = await decodeVolume(series, context);
     const simulator = await createLowDoseSimulator(volume, { seed, ...context });
     const lowDose = await simulator.insert(doseFraction, { realisation, ...context });

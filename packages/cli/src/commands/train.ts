@@ -24,6 +24,7 @@ import {
 } from "@alara/learn";
 import { createNodeRuntime, openRunFolder } from "@alara/learn/node";
 import type { Command } from "commander";
+import { parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
 import { readSplitSeries } from "../training-input.ts";
 import { CODE_VERSION, readCommit } from "../version.ts";
@@ -64,7 +65,9 @@ function readRecipe(path: string, seed: string | undefined): Recipe {
     throw new UsageError(`cannot read the recipe "${path}"`);
   }
   const recipe = parseRecipe(text);
-  return seed === undefined ? recipe : { ...recipe, training: { ...recipe.training, seed: Number(seed) } };
+  return seed === undefined
+    ? recipe
+    : { ...recipe, training: { ...recipe.training, seed: parseWholeNumber("--seed", seed, { minimum: 0 }) } };
 }
 
 async function train(
@@ -74,7 +77,10 @@ async function train(
 ): Promise<void> {
   const recipe = readRecipe(recipePath, options.seed);
   const network = networks.get(recipe.network.name)(recipe.network.config);
-  const threads = options.threads === undefined ? {} : { threads: Number(options.threads) };
+  const threads =
+    options.threads === undefined
+      ? {}
+      : { threads: parseWholeNumber("--threads", options.threads, { maximum: 1024 }) };
   const runtime = await createNodeRuntime({ providers: options.providers.split(","), ...threads });
   for (const { provider, reason } of runtime.unavailable)
     printNote(`provider ${provider} is not there: ${reason}`);
