@@ -45,7 +45,13 @@ describe("operator table", () => {
   });
 });
 
-/** `ALARA_PROVIDERS=webgpu,cuda` adds providers; on them nothing may fall back to the CPU. */
+/**
+ * Operators that a provider of onnxruntime 1.30 lacks and places on the CPU; their results are compared all the same.
+ * Everything else must run on the provider itself.
+ */
+const CPU_FALLBACKS: Readonly<Record<string, readonly string[]>> = { webgpu: ["spaceToDepth"] };
+
+/** `ALARA_PROVIDERS=webgpu,cuda` adds providers. */
 const providers = ["cpu", ...(process.env.ALARA_PROVIDERS ?? "").split(",").filter((name) => name !== "")];
 const targets = providers.flatMap((provider) =>
   (provider === "cpu" ? (["standard", "cpu"] as const) : (["standard"] as const)).map(
@@ -55,7 +61,9 @@ const targets = providers.flatMap((provider) =>
 
 describe.each(targets)("onnxruntime %s, %s dialect", (provider, dialect) => {
   it.each(cases.map((item) => [item.title, item] as const))("agrees with float64 on %s", async (_, item) => {
-    const runtime = await createNodeRuntime({ providers: [provider], strict: provider !== "cpu" });
+    const mayFallBack = (CPU_FALLBACKS[provider] ?? []).some((name) => item.title.startsWith(`${name} `));
+    const strict = provider !== "cpu" && !mayFallBack;
+    const runtime = await createNodeRuntime({ providers: [provider], strict });
     const { first, second } = createScalars(item);
     const outputs: Record<string, Tensor> = { y: item.output };
     for (const [order, scalar] of [first, second].entries()) {
