@@ -37,8 +37,9 @@ export async function runCommand(
 ): Promise<void> {
   const controller = new AbortController();
   const interrupt = (): void => controller.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  // Stays in place until the run has tidied up: a terminal may send the signal more than once.
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
   const json = options.json === true;
   try {
     await action({ json, onProgress: createProgressBar(), signal: controller.signal });

@@ -23,8 +23,8 @@ import {
 } from "@alara/evaluate";
 import { listFacts } from "./facts.ts";
 import { CliError } from "./input.ts";
-import { CODE_VERSION } from "./version.ts";
-import { assertSameGrid, readSlices, spreadSlices } from "./volumes.ts";
+import { CODE_VERSION, describeCode } from "./version.ts";
+import { assertSameGrid, PADDING_AS_HU, readSlices, spreadSlices } from "./volumes.ts";
 
 /** What to enhance with. */
 export interface EnhancementMethod {
@@ -87,6 +87,19 @@ async function measureInputNoise(series: Series, work: LongWorkOptions): Promise
   return measureNoise(volume, findNoiseTiles(volume, tissues.body)).sigmaHu ?? undefined;
 }
 
+/** Of a range of header values, the end that lies farther outside the intended range. */
+function findWorst(
+  values: { readonly minimum: number; readonly maximum: number },
+  [low, high]: readonly [number, number],
+): number {
+  return low - values.minimum > values.maximum - high ? values.minimum : values.maximum;
+}
+
+/** What stands behind the Series Description, so that results can be told apart in a list. */
+function describeResult(name: string, strength: number): string {
+  return `ALARA ${name.replace(/^alara-/, "")} ${Number((100 * strength).toFixed(1))}%`;
+}
+
 async function checkInput(
   series: Series,
   method: EnhancementMethod,
@@ -111,9 +124,14 @@ async function checkInput(
   const noiseHu = await measureInputNoise(series, options.signal ? { signal: options.signal } : {});
   const findings = checkIntendedRange(method.intendedRange, {
     modality: "CT",
-    pixelSpacingMm: facts.pixelSpacingMm[0],
+    pixelSpacingMm: findWorst(
+      { minimum: Math.min(...facts.pixelSpacingMm), maximum: Math.max(...facts.pixelSpacingMm) },
+      method.intendedRange.pixelSpacingMm,
+    ),
     ...(facts.sliceThicknessMm === undefined ? {} : { sliceThicknessMm: facts.sliceThicknessMm }),
-    ...(facts.tubeVoltageKv === undefined ? {} : { kvp: facts.tubeVoltageKv.median }),
+    ...(facts.tubeVoltageKv === undefined
+      ? {}
+      : { kvp: findWorst(facts.tubeVoltageKv, method.intendedRange.kvp) }),
     ...(noiseHu === undefined ? {} : { noiseHu }),
   });
   const refused = findings.filter((item) => item.action === "refuse");
@@ -166,17 +184,22 @@ export async function enhanceSeries(
   const folder = await createOutputFolder(outputPath);
   try {
     const rangeFindings = await checkInput(series, method, options);
+    const marks = rangeFindings.map(({ code }) => code).join(",");
     const derived = await createDerivedSeries(series, {
-      methodDescription: method.description,
-      parameters: { method: method.enhancer.description.name, ...method.enhancer.description.parameters },
+      methodDescription: marks === "" ? method.description : `${method.description}; MARKED: ${marks}`,
+      parameters: {
+        method: method.enhancer.description.name,
+        ...method.enhancer.description.parameters,
+        ...(marks === "" ? {} : { marks }),
+        ...(options.force ? { forced: "yes" } : {}),
+      },
       strength,
       ...(method.modelDigest === undefined ? {} : { modelDigest: method.modelDigest }),
-      codeVersion: CODE_VERSION,
+      codeVersion: describeCode(),
       ...(method.provider === undefined ? {} : { providerClass: method.provider }),
       dateTime: options.dateTime,
-      ...(options.seriesDescriptionSuffix === undefined
-        ? {}
-        : { seriesDescriptionSuffix: options.seriesDescriptionSuffix }),
+      seriesDescriptionSuffix:
+        options.seriesDescriptionSuffix ?? describeResult(method.enhancer.description.name, strength),
       ...(options.transferSyntaxUid === undefined ? {} : { transferSyntaxUid: options.transferSyntaxUid }),
       ...(options.privateElements === undefined ? {} : { privateElements: options.privateElements }),
     });
@@ -193,7 +216,10 @@ export async function enhanceSeries(
       const readEnd = Math.min(slices, end + contextSlices);
       const input = createVolume("HU", { ...series.geometry, size: [readEnd - readStart, rows, columns] });
       for (let s = readStart; s < readEnd; s++)
-        input.data.set((await decodeSliceHu(series, s)).hu, (s - readStart) * plane);
+        input.data.set(
+          (await decodeSliceHu(series, s, { paddingHu: PADDING_AS_HU })).hu,
+          (s - readStart) * plane,
+        );
       const full = strength === 0 ? input : await method.enhancer.enhance(input, signal ? { signal } : {});
       const result = blendStrength(input, full, strength);
       for (let s = start; s < end; s++) {

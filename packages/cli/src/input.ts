@@ -1,7 +1,7 @@
 /** Choosing the series to work on among what a folder holds, and saying what else was there. */
 import type { LongWorkOptions } from "@alara/core";
 import { AlaraError } from "@alara/core";
-import type { Series, SeriesCollection } from "@alara/dicom";
+import type { Series, SeriesCollection, SkippedInstance } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import { printNote } from "./context.ts";
 
@@ -12,7 +12,8 @@ export type CliErrorCode =
   | "NO_SUCH_SERIES"
   | "GRID_MISMATCH"
   | "ALREADY_DERIVED"
-  | "NOT_AN_ARCHIVE";
+  | "DAMAGED_FILES"
+  | "SPLIT_OVERLAP";
 
 /** Error of the `cli` package. */
 export class CliError extends AlaraError<CliErrorCode> {}
@@ -40,13 +41,36 @@ function countByCode(collection: SeriesCollection): string {
 export interface OpenSeriesOptions extends LongWorkOptions {
   /** Which series of several, counted from 1 as listed; default: the only one. */
   readonly number?: number;
+  /** `"continue"` only tells of files that look like slices but cannot be read; default `"refuse"`. */
+  readonly damaged?: "refuse" | "continue";
+}
+
+/** Why a file rightly takes no part; every other code means that a slice may be missing. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "NOT_DICOM",
+  "NOT_CT",
+  "LOCALIZER",
+  "SECONDARY_CAPTURE",
+  "MULTI_FRAME",
+  "NO_PIXEL_DATA",
+  "DUPLICATE_INSTANCE",
+]);
+
+function refuseDamaged(path: string, skipped: readonly SkippedInstance[]): void {
+  const damaged = skipped.filter(({ code }) => !HARMLESS.has(code));
+  if (damaged.length === 0) return;
+  const first = damaged[0];
+  throw new CliError(
+    "DAMAGED_FILES",
+    `${damaged.length} file(s) in ${path} cannot be read, so slices may be missing; the first: ${first.name}: ${first.code}: ${first.reason}. Replace or remove them, or pass --force to go on without them`,
+  );
 }
 
 /**
  * Opens the one CT series of a folder.
  *
  * @throws CliError `NO_CT_SERIES` with the reasons by code, `SEVERAL_SERIES` with the list to choose from,
- *   `NO_SUCH_SERIES`; a single broken file's own error comes through with its code
+ *   `NO_SUCH_SERIES`, `DAMAGED_FILES` when some file may be a slice that cannot be read
  */
 export async function openSeries(path: string, options: OpenSeriesOptions = {}): Promise<Series> {
   const collection = await scanSeriesFiles([path], options);
@@ -71,6 +95,7 @@ export async function openSeries(path: string, options: OpenSeriesOptions = {}):
       `${path} holds ${series.length} series; choose one with --series <number>:\n${list}`,
     );
   }
+  if (options.damaged !== "continue") refuseDamaged(path, skipped);
   if (skipped.length > 0) printNote(`left out ${skipped.length} file(s): ${countByCode(collection)}`);
   return series[(options.number ?? 1) - 1];
 }

@@ -15,6 +15,15 @@ const program = new Command("alara")
   .version(`alara ${CODE_VERSION} (for research use; not a medical device)`)
   .showHelpAfterError("(see --help)")
   .showSuggestionAfterError(true)
+  .configureOutput({
+    outputError: (text, write) => {
+      const message = text.replace(/^error: /, "");
+      if (message !== text && process.argv.includes("--json")) {
+        process.stdout.write(`${JSON.stringify({ error: { code: "USAGE", message: message.trim() } })}\n`);
+      }
+      write(message === text ? text : `error USAGE: ${message}`);
+    },
+  })
   .exitOverride();
 
 for (const add of [

@@ -52,7 +52,10 @@ export async function openMethod(choice: MethodChoice): Promise<EnhancementMetho
     choice.threads === undefined
       ? {}
       : { threads: parseWholeNumber("--threads", choice.threads, { maximum: 1024 }) };
-  const runtime = await createNodeRuntime({ providers: (choice.providers ?? "cpu").split(","), ...threads });
+  const runtime = await createNodeRuntime({
+    providers: (choice.providers ?? "cpu").split(",").map((name) => name.trim()),
+    ...threads,
+  });
   for (const { provider, reason } of runtime.unavailable)
     printNote(`provider ${provider} is not there: ${reason}`);
   const enhancer = await createEnhancer(name, settings, { bundle, runtime });

@@ -3,7 +3,7 @@ import type { QualityReport } from "@alara/evaluate";
 import { formatTable } from "./terminal.ts";
 
 function formatValue(value: number | null | undefined, digits: number): string {
-  return value === null || value === undefined ? "–" : value.toFixed(digits);
+  return value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 }
 
 /** Noise and error of every image, then the HU bias of the candidates. */

@@ -30,7 +30,9 @@ async function start(
 ): Promise<void> {
   await runCommand({}, async (context) => {
     const isSample = input === undefined;
-    const source = input ?? join(SAMPLE, "low-dose-25");
+    // npm runs scripts in the checkout; the folder that the user stands in is INIT_CWD.
+    const here = process.env.INIT_CWD ?? process.cwd();
+    const source = input === undefined ? join(SAMPLE, "low-dose-25") : resolve(here, input);
     const output = options.output ?? findFreeFolder("out", isSample ? "sample" : basename(resolve(source)));
     const method = await openMethod({});
     try {
@@ -45,7 +47,7 @@ async function start(
         ...context,
         strength: parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 }),
         dateTime: formatNow(),
-        command: isSample ? "npm start" : `npm start -- ${input}`,
+        command: isSample ? "npm start" : "npm start -- <folder>",
         reportTitle: isSample ? "Abdomen at 25 % dose, enhanced" : "CT enhancement",
         notes: attribution.map((paragraph) => paragraph.replace(/^#+ /, "").replace(/\s+/g, " ")),
         ...(reference ? { reference: { series: reference, noise: "shared" as const } } : {}),

@@ -19,3 +19,10 @@ export function readCommit(): string {
     return "unknown";
   }
 }
+
+/** Version and commit, as derived UIDs and DICOM attributes state them: "0.1.0+1a2b3c4d5e6f". */
+export function describeCode(): string {
+  const commit = readCommit();
+  const dirty = commit.endsWith("+dirty") ? ".dirty" : "";
+  return commit === "unknown" ? CODE_VERSION : `${CODE_VERSION}+${commit.slice(0, 12)}${dirty}`;
+}

@@ -4,6 +4,8 @@ import { decodeSliceHu, type Series } from "@alara/dicom";
 import { CliError } from "./input.ts";
 
 const POSITION_TOLERANCE_MM = 0.01;
+/** Padding outside the reconstruction circle is worked on as air; the writer puts the padding back. */
+export const PADDING_AS_HU = -1024;
 
 /**
  * Checks that two series lie on one grid, slice by slice.
@@ -16,6 +18,18 @@ export function assertSameGrid(a: Series, b: Series, names: readonly [string, st
   const shapes = `${names[0]} is ${sizeA.join(" × ")}, ${names[1]} is ${sizeB.join(" × ")}`;
   if (sizeA.some((n, axis) => n !== sizeB[axis])) {
     throw new CliError("GRID_MISMATCH", `the series differ in size: ${shapes}; compare series of one scan`);
+  }
+  const axes = (series: Series): number[] => [
+    ...series.geometry.spacingMm.slice(1),
+    ...series.geometry.direction.row,
+    ...series.geometry.direction.column,
+  ];
+  const other = axes(b);
+  if (axes(a).some((value, i) => Math.abs(value - other[i]) > 1e-3)) {
+    throw new CliError(
+      "GRID_MISMATCH",
+      `${names[0]} and ${names[1]} differ in pixel spacing or orientation; compare series of one scan`,
+    );
   }
   for (let i = 0; i < a.slices.length; i++) {
     const p = a.slices[i].summary.positionMm;
@@ -52,7 +66,7 @@ export async function readSlices(
   const data = new Float32Array(chosen.length * plane);
   for (const [index, slice] of chosen.entries()) {
     work.signal?.throwIfAborted();
-    data.set((await decodeSliceHu(series, slice)).hu, index * plane);
+    data.set((await decodeSliceHu(series, slice, { paddingHu: PADDING_AS_HU })).hu, index * plane);
     work.onProgress?.({ phase: "reading", done: index + 1, total: chosen.length, unit: "slices" });
   }
   return { unit: "HU", geometry: { ...series.geometry, size: [chosen.length, size[1], size[2]] }, data };

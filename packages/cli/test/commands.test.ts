@@ -1,5 +1,6 @@
 /** The commands end to end on small series: results, exit status, and what is left after a fault. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { decodeVolume } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import { createTemporaryFolder, type TemporaryFolder } from "@alara/testing";
@@ -226,6 +227,15 @@ test.each([
   expect(run.stderr).toMatch(message);
 });
 
+test("wrong use has a code, and --json says it on stdout", async () => {
+  const run = await runAlara("enhance", "x", "-o", "y", "--bogus", "--json");
+  expect(run.code).toBe(2);
+  expect(run.stderr).toContain("error USAGE:");
+  expect(JSON.parse(run.stdout).error).toMatchObject({ code: "USAGE" });
+  const empty = await runAlara("enhance", "x", "-o", "y", "--strength", "");
+  expect(empty.code).toBe(2);
+});
+
 test("faults of the input and the output have codes and leave nothing behind", async () => {
   const enhance = (path: string, output: string) =>
     runAlara("enhance", path, "-o", folder.resolve(output), "--method", "identity", "--json");
@@ -255,6 +265,46 @@ test("faults of the input and the output have codes and leave nothing behind", a
     expect(error.message).toMatch(message);
   }
   expect(readdirSync(folder.path).sort()).toEqual(before);
+});
+
+test("a damaged slice among good ones stops the run; --force goes on without it and says so", async () => {
+  const mixed = folder.resolve("one-broken");
+  await writeSeries(mixed, makeVolume(4, 32));
+  const [name, bytes] = [...readTree(mixed)][3];
+  writeFileSync(`${mixed}/${name}`, bytes.subarray(0, bytes.length - 300));
+  const args = [
+    "enhance",
+    mixed,
+    "--method",
+    "identity",
+    "--no-report",
+    "-o",
+    folder.resolve("one-broken-out"),
+  ];
+  const refused = await runAlara(...args);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/DAMAGED_FILES.*1 file/);
+  expect(existsSync(folder.resolve("one-broken-out"))).toBe(false);
+  const forced = await runAlara(...args, "--force");
+  expect(forced.code).toBe(0);
+  expect(forced.stderr).toContain("left out 1 file");
+  expect(readdirSync(folder.resolve("one-broken-out/series"))).toHaveLength(3);
+});
+
+test("training refuses a subject on two sides, and a failed run does not block its folder", async () => {
+  const data = folder.resolve("data");
+  await writeSeries(`${data}/a`, makeVolume(1, 64));
+  await writeSeries(`${data}/b`, makeVolume(1, 64), { seriesNumber: 2 });
+  const recipe = fileURLToPath(new URL("../../../recipes/residual-cnn.json", import.meta.url));
+  const args = ["train", recipe, "--data", data, "-o", folder.resolve("run")];
+  writeFileSync(`${data}/SPLIT.json`, JSON.stringify({ train: { a: "all" }, val: { b: ["TEST"] } }));
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const run = await runAlara(...args);
+    expect(run.code).toBe(1);
+    expect(run.stderr).toContain("SPLIT_OVERLAP");
+  }
+  writeFileSync(`${data}/SPLIT.json`, "{");
+  expect((await runAlara(...args)).code).toBe(2);
 });
 
 test("a damaged model bundle is refused before anything is written", async () => {

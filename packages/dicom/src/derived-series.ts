@@ -106,6 +106,16 @@ export async function createDerivedSeries(
     },
     codeVersion: options.codeVersion,
     providerClass: options.providerClass ?? "cpu",
+    // Not pixels, but one UID must not stand for two different objects either.
+    presentation: {
+      suffix: options.seriesDescriptionSuffix ?? null,
+      index,
+      privateElements: options.privateElements ?? null,
+      overlays: options.overlays ?? null,
+      imageTypeOrigin: options.imageTypeOrigin ?? null,
+      derivationCode: options.derivationCode?.value ?? null,
+      transferSyntaxUid: options.transferSyntaxUid ?? null,
+    },
   });
   const sopInstanceUids: string[] = [];
   for (const source of sourceUids)

@@ -134,7 +134,7 @@ export function findSeriesProblems(
 function findSpacingProblems(slices: number, layout: SeriesLayout, facts: SeriesFacts): SeriesFinding[] {
   const findings: SeriesFinding[] = [];
   if (slices === 1)
-    findings.push(info("SINGLE_SLICE", "a single slice: methods that need neighbours cannot run"));
+    findings.push(breakNeighbours("SINGLE_SLICE", "a single slice: methods that need neighbours cannot run"));
   if (layout.missingSlices > 0) {
     findings.push(
       breakNeighbours(

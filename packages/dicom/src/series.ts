@@ -34,7 +34,7 @@ export interface Series {
    * The grid of the slices. When `isRegular` is false, single slices lie elsewhere: see `slices[i].alongNormalMm`.
    */
   readonly geometry: GridGeometry;
-  /** Evenly spaced without gaps or duplicates, so that neighbours are neighbours. True for a single slice. */
+  /** Evenly spaced without gaps or duplicates, so that neighbours are neighbours. False for a single slice. */
   readonly isRegular: boolean;
   readonly findings: readonly SeriesFinding[];
   readonly facts: SeriesFacts;

@@ -181,7 +181,7 @@ describe("findings", () => {
     expect(listCodes(await assembleOne(makeSlices([0, 5, 10], STEP_3)))).toEqual(["SLICE_GAPS"]);
     const single = await assembleOne(makeSlices([0]));
     expect(listCodes(single)).toEqual(["SINGLE_SLICE"]);
-    expect(single.isRegular).toBe(true);
+    expect(single.isRegular).toBe(false);
     const [a] = makeSlices([0], STEP_3);
     const [, b] = makeSlices([0, 3], { ...STEP_3, acquisitionNumber: 2, intercept: "-1000" });
     expect(listCodes(await assembleOne([a, b]))).toEqual(["MIXED_RESCALE", "MULTIPLE_ACQUISITIONS"]);

@@ -91,6 +91,9 @@ function checkCard(card: unknown): ModelCard {
     if (typeof card[key] !== "string") fail(`model.json lacks the text field "${key}"`);
   }
   const { files, inference, intendedRange } = card;
+  for (const [name, stated] of isRecord(files) ? Object.entries(files) : []) {
+    if (!isRecord(stated) || typeof stated.sha256 !== "string") fail(`"files" states no sha256 of "${name}"`);
+  }
   if (!isRecord(files) || !isRecord(files["model.onnx"])) fail(`model.json lists no "model.onnx" in "files"`);
   if (!isRecord(inference)) fail(`model.json lacks "inference"`);
   for (const key of ["multipleOf", "receptiveRadius", "contextSlices"]) {

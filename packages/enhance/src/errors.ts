@@ -9,6 +9,8 @@ export type EnhanceErrorCode =
   | "BUNDLE_INVALID"
   /** A recipe has unknown or wrong fields. */
   | "RECIPE_INVALID"
+  /** No series of the training side can be used. */
+  | "NO_TRAINING_DATA"
   /** The input lies outside the range that the model's card states. */
   | "OUTSIDE_INTENDED_RANGE"
   /** The method needs neighbouring slices that the input does not have. */

@@ -39,7 +39,7 @@ export interface Recipe {
     readonly phantoms: PhantomRecipe;
     /** Added noise is scaled by a factor drawn log-uniformly from here; 1 is `insertion.doseFraction`. */
     readonly noiseScale: readonly [number, number];
-    /** Slices used per series at most, evenly spread; bounds memory and balances subjects. */
+    /** Slices used per series at most, around the middle; bounds memory and balances subjects. */
     readonly maximumSlicesPerSeries: number;
     /** Share of patches that must hold the body. */
     readonly bodyShare: number;
@@ -121,7 +121,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   "data.phantoms.count": isNumber(0, 1000, "whole"),
   "data.phantoms.realisations": isNumber(1, 16, "whole"),
   "data.phantoms.share": isNumber(0, 1),
-  "data.noiseScale": isNumberPair(0, 10),
+  "data.noiseScale": isNumberPair(0.001, 10),
   "data.maximumSlicesPerSeries": isNumber(1, 100000, "whole"),
   "data.bodyShare": isNumber(0, 1),
   "training.seed": isNumber(0, 4294967295, "whole"),

@@ -90,7 +90,7 @@ export async function createEnhancer(
 ): Promise<Enhancer> {
   const factory = enhancers.get(name);
   for (const key of Object.keys(options)) {
-    if (!(key in factory.options)) {
+    if (!Object.hasOwn(factory.options, key)) {
       const known = Object.keys(factory.options).join(", ") || "none";
       throw new EnhanceError(
         "OUT_OF_RANGE",

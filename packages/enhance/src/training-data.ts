@@ -21,6 +21,7 @@ import {
   voxelizePhantom,
 } from "@alara/physics";
 import { createLowDoseSimulator, ReconError } from "@alara/recon";
+import { EnhanceError } from "./errors.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** One series of the training or validation data. */
@@ -151,6 +152,12 @@ export async function buildTrainingPairs(
     }
     options.onProgress?.({ phase: "making pairs", done: index + 1, total: series.length, unit: "series" });
   }
+  if (pairs.length === 0) {
+    throw new EnhanceError(
+      "NO_TRAINING_DATA",
+      `none of ${series.length} series gave a training pair; see what was left out and why, and add full-dose CT series`,
+    );
+  }
   return { pairs, kernels };
 }
 
@@ -242,7 +249,14 @@ export async function buildValidationPairs(
     const seed = seeds.derive(item.id).nextUint32();
     const simulated = await simulateNoises(item.id, volume, recipe, seed, { ...options, realisations: 1 });
     const [slices, rows, columns] = volume.geometry.size;
-    if (simulated && rows % sizeMultiple === 0 && columns % sizeMultiple === 0) {
+    const fits = rows % sizeMultiple === 0 && columns % sizeMultiple === 0;
+    if (!fits) {
+      options.onSkipped?.({
+        id: item.id,
+        code: "ODD_SIZE",
+        reason: `${rows} × ${columns} are no multiples of ${sizeMultiple}, which validation needs`,
+      });
+    } else if (simulated) {
       const middle = Math.floor(slices / 2);
       const target = getSliceData(clampToAir(volume), middle);
       const noise = getSliceData(simulated.noises[0], middle);

@@ -1,4 +1,5 @@
 /** `alara enhance <in> -o <dir>`: a derived DICOM series and a report. */
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { formatNow, parseNumber, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand } from "../context.ts";
@@ -30,7 +31,11 @@ export function addEnhanceCommand(program: Command): void {
     .requiredOption("-o, --output <dir>", "output folder; must not exist or be empty")
     .option("--method <name>", "enhancement method, see `alara methods` (default: the shipped model)")
     .option("--model <bundle>", "model bundle: a shipped name or a folder, see `alara models`")
-    .option("--set <name=value...>", "options of the method")
+    .option(
+      "--set <name=value>",
+      "option of the method; may be repeated",
+      (text: string, before: readonly string[] = []) => [...before, text],
+    )
     .option("--strength <number>", "0 keeps the original, 1 is full effect", "1")
     .option("--series <number>", "which series, when the input holds several")
     .option("--reference <folder>", "DICOM folder to measure the result against, slice by slice")
@@ -64,7 +69,11 @@ async function enhance(
   const number = options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
   const method = await openMethod(options);
   try {
-    const series = await openSeries(input, { ...context, ...number });
+    const series = await openSeries(input, {
+      ...context,
+      ...number,
+      damaged: options.force ? "continue" : "refuse",
+    });
     const reference =
       options.reference === undefined ? undefined : await openSeries(options.reference, context);
     const result = await enhanceSeries(series, method, options.output, {
@@ -73,7 +82,7 @@ async function enhance(
       dateTime: options.date ?? formatNow(),
       report: options.report,
       force: options.force === true,
-      command: ["alara", ...process.argv.slice(2)].join(" "),
+      command: describeCommand(process.argv.slice(2)),
       ...(reference ? { reference: { series: reference, noise: options.referenceNoise } } : {}),
       ...(options.suffix === undefined ? {} : { seriesDescriptionSuffix: options.suffix }),
       ...(options.keepPrivate ? { privateElements: "keep" as const } : {}),
@@ -82,6 +91,12 @@ async function enhance(
   } finally {
     await method.enhancer.dispose();
   }
+}
+
+/** The command as the report shows it: paths are left out, they may name a patient. */
+function describeCommand(args: readonly string[]): string {
+  const shown = args.map((text) => (/[\\/]/.test(text) || existsSync(text) ? "<path>" : text));
+  return ["alara", ...shown].join(" ");
 }
 
 /** Prints findings, the table and where to look. */

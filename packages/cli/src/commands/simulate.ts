@@ -8,7 +8,7 @@ import { type Command, Option } from "commander";
 import { formatNow, parseNumber, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { openSeries } from "../input.ts";
-import { CODE_VERSION } from "../version.ts";
+import { describeCode } from "../version.ts";
 
 const SYNTAXES = {
   uncompressed: TRANSFER_SYNTAX_UID.explicitLittleEndian,
@@ -78,7 +78,7 @@ async function simulateLowDose(
         realisation,
         scanner: calibration.scanner,
       },
-      codeVersion: CODE_VERSION,
+      codeVersion: describeCode(),
       dateTime: options.date ?? formatNow(),
       seriesDescriptionSuffix: `SIM ${100 * doseFraction}% DOSE`,
       transferSyntaxUid: SYNTAXES[options.compression],

@@ -26,7 +26,7 @@ import { createNodeRuntime, openRunFolder } from "@alara/learn/node";
 import type { Command } from "commander";
 import { parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
-import { readSplitSeries } from "../training-input.ts";
+import { checkSplit, readSplitSeries } from "../training-input.ts";
 import { CODE_VERSION, readCommit } from "../version.ts";
 
 interface TrainCommandOptions {
@@ -81,11 +81,15 @@ async function train(
     options.threads === undefined
       ? {}
       : { threads: parseWholeNumber("--threads", options.threads, { maximum: 1024 }) };
-  const runtime = await createNodeRuntime({ providers: options.providers.split(","), ...threads });
+  const runtime = await createNodeRuntime({
+    providers: options.providers.split(",").map((name) => name.trim()),
+    ...threads,
+  });
   for (const { provider, reason } of runtime.unavailable)
     printNote(`provider ${provider} is not there: ${reason}`);
   const run = await openRunFolder(options.output, { resume: options.resume ? "if-present" : "never" });
 
+  const commit = readCommit();
   const skipped: SkippedSeries[] = [];
   const work = {
     signal: context.signal,
@@ -95,6 +99,7 @@ async function train(
       printNote(`left out ${item.id}: ${item.code}: ${item.reason}`);
     },
   };
+  await checkSplit(options.data, recipe.data.split, ["train", "val", "test"]);
   const trainingSeries = await readSplitSeries(options.data, recipe.data.split, "train", work);
   const real = await buildTrainingPairs(trainingSeries, recipe, work);
   const phantoms = await buildPhantomPairs(recipe, real, work);
@@ -112,7 +117,13 @@ async function train(
     source: createPairSource([...real.pairs, ...phantoms], { tissueFraction: recipe.data.bodyShare }),
     validation,
     runtime,
-    dataId: stringifyCanonical({ trainingIds, validationIds, data: recipe.data }),
+    dataId: stringifyCanonical({
+      trainingIds,
+      validationIds,
+      data: recipe.data,
+      provider: runtime.provider,
+      threads: options.threads ?? "default",
+    }),
     sink: run.sink,
     ...(run.resume ? { resume: run.resume } : {}),
     ...threads,
@@ -128,6 +139,7 @@ async function train(
     trainingIds,
     validationIds,
     provider: runtime.provider,
+    commit,
   });
   await writeBundle(folder, files);
   const digest = await computeSha256(files.get("model.onnx") as Uint8Array);
@@ -153,6 +165,7 @@ function packRun(run: {
   readonly trainingIds: readonly string[];
   readonly validationIds: readonly string[];
   readonly provider: string;
+  readonly commit: string;
 }): Promise<ReadonlyMap<string, Uint8Array>> {
   const { recipe, network, result } = run;
   const validation = {
@@ -166,7 +179,7 @@ function packRun(run: {
       summary: recipe.summary,
       licence: "Apache-2.0",
       intendedUse: "Research only; not a medical device. Lowers quantum noise of reconstructed CT slices.",
-      code: { version: CODE_VERSION, commit: readCommit() },
+      code: { version: CODE_VERSION, commit: run.commit },
       network: { name: network.name, config: network.config },
       inference: {
         input: MODEL_INPUT,

@@ -75,7 +75,7 @@ export async function openRunFolder(
   const checkpointPath = join(folder, "checkpoint.bin");
   const checkpointBytes = await readIfPresent(checkpointPath);
   const logBytes = await readIfPresent(logPath);
-  if ((options.resume ?? "never") === "never" && (checkpointBytes !== null || logBytes !== null)) {
+  if ((options.resume ?? "never") === "never" && (checkpointBytes !== null || (logBytes?.length ?? 0) > 0)) {
     throw new LearnError(
       "FOLDER_NOT_EMPTY",
       `${folder} already holds a training run; resume it or choose another folder`,
@@ -85,9 +85,14 @@ export async function openRunFolder(
   const entries = parseLog(logBytes).filter(
     (entry) => resume !== undefined && entry.step <= resume.state.step && entry.kind !== "end",
   );
-  await writeFileAtomically(logPath, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+  let isStarted = false;
   const sink: TrainSink = {
     async log(entry) {
+      if (!isStarted) {
+        // Only now is it sure that the run goes on: what lies behind the checkpoint is dropped.
+        await writeFileAtomically(logPath, entries.map((item) => `${JSON.stringify(item)}\n`).join(""));
+        isStarted = true;
+      }
       entries.push(entry);
       await appendFile(logPath, `${JSON.stringify(entry)}\n`);
       if (entry.kind !== "train") await writeFileAtomically(join(folder, "loss.svg"), drawLossCurve(entries));
