@@ -55,14 +55,18 @@ export function makeVolume(slices: number, size: number, seed = 1): Volume<"HU">
 export async function writeSeries(
   folder: string,
   volume: Volume<"HU">,
-  options: { readonly seriesNumber?: number; readonly slices?: readonly number[] } = {},
+  options: {
+    readonly seriesNumber?: number;
+    readonly slices?: readonly number[];
+    readonly patientId?: string;
+  } = {},
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const seriesNumber = options.seriesNumber ?? 1;
   const series = await createCtSeries(volume.geometry, {
-    identity: { test: "cli", seriesNumber },
-    studyIdentity: { test: "cli" },
-    patientId: "TEST",
+    identity: { test: "cli", seriesNumber, patientId: options.patientId ?? "TEST" },
+    studyIdentity: { test: "cli", patientId: options.patientId ?? "TEST" },
+    patientId: options.patientId ?? "TEST",
     dateTime: "2026-01-02T03:04:05+00:00",
     seriesDescription: `test ${seriesNumber}`,
     seriesNumber,
