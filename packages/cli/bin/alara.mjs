@@ -27,12 +27,12 @@ function findPinnedNode() {
   }
 }
 
-/** Runs the command in a child; Ctrl-C at a terminal reaches the child by itself, so it is not sent twice. */
+/** Runs the command in a child and passes signals on; the child bears a Ctrl-C that the terminal sent it too. */
 function runWith(node) {
   const child = spawn(node, [MAIN, ...process.argv.slice(2)], { stdio: "inherit" });
-  const atTerminal = process.stdin.isTTY === true;
-  for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => atTerminal || child.kill(signal));
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  for (const signal of ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => child.kill(signal));
+  }
   child.on("error", (error) => {
     process.stderr.write(`alara: LAUNCH_FAILED: ${node} could not be started: ${error.message}\n`);
     process.exit(1);
