@@ -8,8 +8,13 @@
  * Needs the data folder: `ALARA_DATA=<folder with SPLIT.json> npm run evidence shipped-model`. About 15 minutes on 2 cores.
  */
 import { fileURLToPath } from "node:url";
-import { createRandom, createVolume, type Enhancer, type Volume } from "@alara/core";
-import { createGaussianEnhancer, createNetworkEnhancer } from "@alara/enhance";
+import { createRandom, type Enhancer, type Volume } from "@alara/core";
+import {
+  clampToAir,
+  createGaussianEnhancer,
+  createNetworkEnhancer,
+  type SkippedSeries,
+} from "@alara/enhance";
 import { readBundle } from "@alara/enhance/node";
 import {
   classifyTissues,
@@ -24,7 +29,7 @@ import { createNodeRuntime } from "@alara/learn/node";
 import type { KernelWindow } from "@alara/physics";
 import { createLowDoseSimulator } from "@alara/recon";
 import { findDataFolder, scanRandomPhantom } from "@alara/testing";
-import { readSplitSeries } from "../../packages/cli/src/training-input.ts";
+import { openSplit, readSplitSeries } from "../../packages/cli/src/training-input.ts";
 import type { BenchResult } from "../result.ts";
 
 const BUNDLE =
@@ -137,18 +142,22 @@ export default async function studyShippedModel(): Promise<BenchResult> {
   say(HEADING);
   const subjects: CaseResult[] = [];
   const skipped: string[] = [];
-  const series = await readSplitSeries(dataFolder, "SPLIT.json", "test", {
-    onSkipped: ({ id, code }) => skipped.push(`${id}: ${code}`),
-  });
+  const onSkipped = ({ id, code }: SkippedSeries): void => void skipped.push(`${id}: ${code}`);
+  const split = await openSplit(
+    dataFolder,
+    "SPLIT.json",
+    { needed: ["test"], held: ["train", "val"] },
+    { onSkipped },
+  );
+  const series = await readSplitSeries(split, "test", { onSkipped });
   for (const { id, volume } of series) {
     const simulator = await createLowDoseSimulator(volume, { seed: SEED });
-    const clamp = (v: Volume<"HU">): Volume<"HU"> =>
-      createVolume(
-        "HU",
-        v.geometry,
-        v.data.map((x) => Math.max(-1024, x)),
-      );
-    const result = await judgeCase(id, clamp(await simulator.insert(DOSE_FRACTION)), clamp(volume), network);
+    const result = await judgeCase(
+      id,
+      clampToAir(await simulator.insert(DOSE_FRACTION)),
+      clampToAir(volume),
+      network,
+    );
     subjects.push(result);
     say(formatRow(result));
   }

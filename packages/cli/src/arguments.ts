@@ -28,6 +28,11 @@ export function parseWholeNumber(name: string, text: string, range: Partial<Numb
   return value;
 }
 
+/** `--series`: which of several, as `openSeries` takes it. */
+export function parseSeriesChoice(text: string | undefined): { readonly number?: number } {
+  return text === undefined ? {} : { number: parseWholeNumber("--series", text) };
+}
+
 /** The current moment in ISO 8601 with the local offset, to the second. */
 export function formatNow(): string {
   const now = new Date();

@@ -10,6 +10,7 @@ import {
   checkIntendedRange,
   EnhanceError,
   type IntendedRange,
+  PADDING_AS_HU,
   type RangeFinding,
 } from "@alara/enhance";
 import {
@@ -20,11 +21,12 @@ import {
   type QualityReport,
   type ReferenceNoise,
   renderReport,
+  spreadSlices,
 } from "@alara/evaluate";
 import { listFacts } from "./facts.ts";
 import { CliError } from "./input.ts";
 import { CODE_VERSION, describeCode } from "./version.ts";
-import { assertSameGrid, PADDING_AS_HU, readSlices, spreadSlices } from "./volumes.ts";
+import { assertSameGrid, readSlices } from "./volumes.ts";
 
 /** What to enhance with. */
 export interface EnhancementMethod {

@@ -56,13 +56,13 @@ const HARMLESS: ReadonlySet<string> = new Set([
   "DUPLICATE_INSTANCE",
 ]);
 
-function refuseDamaged(path: string, skipped: readonly SkippedInstance[]): void {
+function refuseDamaged(path: string, skipped: readonly SkippedInstance[], wayOut: string): void {
   const damaged = skipped.filter(({ code }) => !HARMLESS.has(code));
   if (damaged.length === 0) return;
   const first = damaged[0];
   throw new CliError(
     "DAMAGED_FILES",
-    `${damaged.length} file(s) in ${path} cannot be read, so slices may be missing; the first: ${first.name}: ${first.code}: ${first.reason}. Replace or remove them, or pass --force to go on without them`,
+    `${damaged.length} file(s) in ${path} cannot be read, so slices may be missing; the first: ${first.name}: ${first.code}: ${first.reason}. Replace or remove them${wayOut}`,
   );
 }
 
@@ -95,7 +95,13 @@ export async function openSeries(path: string, options: OpenSeriesOptions = {}):
       `${path} holds ${series.length} series; choose one with --series <number>:\n${list}`,
     );
   }
-  if (options.damaged !== "continue") refuseDamaged(path, skipped);
+  if (options.damaged !== "continue") {
+    refuseDamaged(
+      path,
+      skipped,
+      options.damaged === "refuse" ? ", or pass --force to go on without them" : "",
+    );
+  }
   if (skipped.length > 0) printNote(`left out ${skipped.length} file(s): ${countByCode(collection)}`);
   return series[(options.number ?? 1) - 1];
 }

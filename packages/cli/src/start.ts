@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
-import { formatNow, parseNumber, parseWholeNumber } from "./arguments.ts";
+import { formatNow, parseNumber, parseSeriesChoice } from "./arguments.ts";
 import { printEnhanced } from "./commands/enhance.ts";
 import { printNote, runCommand } from "./context.ts";
 import { enhanceSeries } from "./enhance-series.ts";
@@ -36,8 +36,7 @@ async function start(
     const output = options.output ?? findFreeFolder("out", isSample ? "sample" : basename(resolve(source)));
     const method = await openMethod({});
     try {
-      const number =
-        options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
+      const number = parseSeriesChoice(options.series);
       const series = await openSeries(source, { ...context, ...number });
       const reference = isSample ? await openSeries(join(SAMPLE, "original"), context) : null;
       const attribution = isSample

@@ -17,7 +17,7 @@ export interface ReadSplitOptions extends LongWorkOptions {
 }
 
 /** A series of the split and whom it shows. */
-interface SplitSeries {
+export interface SplitSeries {
   readonly id: string;
   readonly subject: string;
   readonly series: Series;
@@ -89,24 +89,34 @@ async function findSplitSeries(
   return found;
 }
 
+/** The series of a split by side, found by their headers. */
+export type Split = ReadonlyMap<string, readonly SplitSeries[]>;
+
 /**
- * Checks that no patient and no series stands on two sides of a split.
+ * Finds the series of a split, and checks that no patient and no series stands on two of the sides.
  *
- * @param sides - names of the sides to hold against each other; those that the file lacks are passed over
- * @throws CliError `SPLIT_OVERLAP`
+ * @param dataFolder - the folder that holds the split file and the image folders
+ * @param sides - what to find; those that must be there, and those that are only held against them
+ * @throws UsageError for a missing or broken split file or side; CliError `SPLIT_OVERLAP`
  */
-export async function checkSplit(
+export async function openSplit(
   dataFolder: string,
   splitFile: string,
-  sides: readonly string[],
-): Promise<void> {
-  const split = readSplit(dataFolder, splitFile);
+  sides: { readonly needed: readonly string[]; readonly held?: readonly string[] },
+  options: ReadSplitOptions,
+): Promise<Split> {
+  const file = readSplit(dataFolder, splitFile);
+  const split = new Map<string, readonly SplitSeries[]>();
   const sideOf = new Map<string, string>();
-  for (const name of sides) {
-    if (!split[name]) continue;
-    for (const { subject, series } of await findSplitSeries(dataFolder, split[name], {
-      onSkipped: () => {},
-    })) {
+  for (const name of [...sides.needed, ...(sides.held ?? [])]) {
+    const isNeeded = sides.needed.includes(name);
+    if (!file[name]) {
+      if (isNeeded) throw new UsageError(`the split file has no side "${name}"`);
+      continue;
+    }
+    const found = await findSplitSeries(dataFolder, file[name], isNeeded ? options : { onSkipped: () => {} });
+    split.set(name, found);
+    for (const { subject, series } of found) {
       for (const key of [subject, series.seriesInstanceUid].filter((text) => text !== "")) {
         const other = sideOf.get(key);
         if (other !== undefined && other !== name) {
@@ -119,25 +129,22 @@ export async function checkSplit(
       }
     }
   }
+  return split;
 }
 
 /**
- * Reads all series of one side of a split file.
+ * Decodes all series of one side.
  *
- * @param dataFolder - the folder that holds the split file and the image folders
- * @param side - "train", "val" or "test"
+ * @param side - a side that {@link openSplit} was asked for
  * @returns series in a stable order, with ids `folder/subject#n`; what cannot be read is reported, not fatal
  */
 export async function readSplitSeries(
-  dataFolder: string,
-  splitFile: string,
+  split: Split,
   side: string,
   options: ReadSplitOptions,
 ): Promise<TrainingSeries[]> {
-  const split = readSplit(dataFolder, splitFile);
-  if (!split[side]) throw new UsageError(`the split file has no side "${side}"`);
   const work = options.signal ? { signal: options.signal } : {};
-  const found = await findSplitSeries(dataFolder, split[side], options);
+  const found = split.get(side) ?? [];
   const result: TrainingSeries[] = [];
   for (const [index, { id, series }] of found.entries()) {
     try {

@@ -1,6 +1,7 @@
 /** The version of the code that made a result, as it enters reports, cards and DICOM attributes. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -11,6 +12,8 @@ export const CODE_VERSION: string = manifest.version;
 /** Commit of the checkout that the code runs from, with `+dirty` when files differ; "unknown" outside one. */
 export function readCommit(): string {
   const cwd = fileURLToPath(new URL("../../../", import.meta.url));
+  // Installed as a package, the nearest repository would be somebody else's.
+  if (!existsSync(join(cwd, ".git"))) return "unknown";
   const run = (...args: string[]): string =>
     execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {

@@ -1,11 +1,10 @@
 /** Reading whole series as volumes that can be compared voxel by voxel. */
 import type { LongWorkOptions, Volume } from "@alara/core";
 import { decodeSliceHu, type Series } from "@alara/dicom";
+import { PADDING_AS_HU } from "@alara/enhance";
 import { CliError } from "./input.ts";
 
 const POSITION_TOLERANCE_MM = 0.01;
-/** Padding outside the reconstruction circle is worked on as air; the writer puts the padding back. */
-export const PADDING_AS_HU = -1024;
 
 /**
  * Checks that two series lie on one grid, slice by slice.
@@ -42,17 +41,6 @@ export function assertSameGrid(a: Series, b: Series, names: readonly [string, st
       );
     }
   }
-}
-
-/**
- * Evenly spread slice numbers, ends included.
- *
- * @param maximum - all slices when there are no more than this
- */
-export function spreadSlices(slices: number, maximum: number): readonly number[] {
-  if (slices <= maximum) return Array.from({ length: slices }, (_, i) => i);
-  if (maximum === 1) return [Math.floor(slices / 2)];
-  return Array.from({ length: maximum }, (_, i) => Math.round((i * (slices - 1)) / (maximum - 1)));
 }
 
 /** The chosen slices of a series as one volume; the grid is that of the whole series with fewer slices. */

@@ -3,11 +3,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Enhancer } from "@alara/core";
 import { readDicomFile, readItems, readText, type Series, TAG } from "@alara/dicom";
 import { createIdentityEnhancer, type IntendedRange } from "@alara/enhance";
+import { spreadSlices } from "@alara/evaluate";
 import { createTemporaryFolder, type TemporaryFolder } from "@alara/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type EnhancementMethod, enhanceSeries } from "../src/enhance-series.ts";
 import { openSeries } from "../src/input.ts";
-import { spreadSlices } from "../src/volumes.ts";
 import { makeVolume, writeSeries } from "./alara.ts";
 
 let folder: TemporaryFolder;

@@ -20,6 +20,7 @@ export {
 export { checkIntendedRange, type InputFacts, type RangeFinding } from "./guards.ts";
 export { createIdentityEnhancer } from "./identity.ts";
 export { createNetworkEnhancer, type NetworkEnhancerOptions } from "./network.ts";
+export { clampToAir, PADDING_AS_HU } from "./padding.ts";
 export {
   type InsertionRecipe,
   type PhantomRecipe,

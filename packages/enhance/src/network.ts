@@ -7,6 +7,7 @@ import { createVolume, type Enhancer, getSliceData, type LongWorkOptions, type V
 import type { Runtime, Session } from "@alara/learn";
 import type { ModelBundle } from "./bundle.ts";
 import { EnhanceError } from "./errors.ts";
+import { PADDING_AS_HU, PADDING_BELOW_HU } from "./padding.ts";
 import { planTiles, type Tile } from "./tiles.ts";
 
 /** Options of {@link createNetworkEnhancer}. */
@@ -18,11 +19,6 @@ export interface NetworkEnhancerOptions {
   /** Threads for the session; default the runtime's own. */
   readonly threads?: number;
 }
-
-/** What lies below is no tissue but padding outside the reconstruction circle. */
-const PADDING_BELOW_HU = -1500;
-/** Padding is shown to the network as this, as it was in training. */
-const PADDING_AS_HU = -1024;
 
 /** A slice with replicated margins, so that the network's own zero padding never meets the image. */
 interface PaddedSlice {

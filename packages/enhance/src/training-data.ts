@@ -22,6 +22,7 @@ import {
 } from "@alara/physics";
 import { createLowDoseSimulator, ReconError } from "@alara/recon";
 import { EnhanceError } from "./errors.ts";
+import { clampToAir } from "./padding.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** One series of the training or validation data. */
@@ -102,15 +103,6 @@ async function simulateNoises(
     options.onSkipped?.({ id, code: error.code, reason: error.message });
     return null;
   }
-}
-
-/** Clamps what lies outside the reconstruction circle to air, so that padding teaches nothing. */
-function clampToAir(volume: Volume<"HU">): Volume<"HU"> {
-  return createVolume(
-    "HU",
-    volume.geometry,
-    volume.data.map((value) => Math.max(-1024, value)),
-  );
 }
 
 /**

@@ -37,6 +37,7 @@ export {
 export { type HuWindow, LUNG_WINDOW, type Region, SOFT_TISSUE_WINDOW, WIDE_WINDOW } from "./region.ts";
 export { type ReportMeta, type ReportOptions, type RunFacts, renderReport } from "./report/render-report.ts";
 export type { Fact } from "./report/sections.ts";
+export { spreadSlices } from "./slices.ts";
 export { measureStructureLoss, type StructureResult } from "./structure.ts";
 export {
   classifyTissues,

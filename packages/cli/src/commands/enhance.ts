@@ -1,7 +1,7 @@
 /** `alara enhance <in> -o <dir>`: a derived DICOM series and a report. */
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { formatNow, parseNumber, parseWholeNumber } from "../arguments.ts";
+import { formatNow, parseNumber, parseSeriesChoice } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand } from "../context.ts";
 import { type EnhanceSeriesResult, enhanceSeries } from "../enhance-series.ts";
 import { openSeries } from "../input.ts";
@@ -50,7 +50,10 @@ export function addEnhanceCommand(program: Command): void {
     )
     .option("--suffix <text>", "put behind the Series Description")
     .option("--keep-private", "keep private elements")
-    .option("--force", "run outside the intended range, or on a result of Alara; the result is marked")
+    .option(
+      "--force",
+      "run outside the intended range, on a result of Alara, or without damaged files; the result is marked",
+    )
     .option("--threads <number>", "threads of the network (default: all cores)")
     .option("--providers <list>", "execution providers in order of preference", "cpu")
     .option("--no-report", "write the series only")
@@ -66,7 +69,7 @@ async function enhance(
   context: CommandContext,
 ): Promise<void> {
   const strength = parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 });
-  const number = options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
+  const number = parseSeriesChoice(options.series);
   const method = await openMethod(options);
   try {
     const series = await openSeries(input, {

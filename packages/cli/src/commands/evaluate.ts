@@ -1,11 +1,11 @@
 /** `alara evaluate <candidate> --reference <ref>`: noise, error and HU bias of one series against another. */
-import { compareVolumes, type ReferenceNoise } from "@alara/evaluate";
+import { compareVolumes, type ReferenceNoise, spreadSlices } from "@alara/evaluate";
 import { type Command, Option } from "commander";
 import { parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { openSeries } from "../input.ts";
 import { formatQualityTable } from "../quality-table.ts";
-import { assertSameGrid, readSlices, spreadSlices } from "../volumes.ts";
+import { assertSameGrid, readSlices } from "../volumes.ts";
 
 interface EvaluateCommandOptions {
   readonly reference: string;

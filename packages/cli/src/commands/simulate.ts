@@ -5,7 +5,7 @@ import { createDerivedSeries, decodeVolume, findTransferSyntax, TRANSFER_SYNTAX_
 import { createOutputFolder, formatSliceFileName } from "@alara/dicom/node";
 import { createLowDoseSimulator } from "@alara/recon";
 import { type Command, Option } from "commander";
-import { formatNow, parseNumber, parseWholeNumber } from "../arguments.ts";
+import { formatNow, parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { openSeries } from "../input.ts";
 import { describeCode } from "../version.ts";
@@ -59,7 +59,7 @@ async function simulateLowDose(
   const doseFraction = parseNumber("--dose-fraction", options.doseFraction, { minimum: 0.02, maximum: 1 });
   const seed = parseWholeNumber("--seed", options.seed, { minimum: 0 });
   const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
-  const number = options.series === undefined ? {} : { number: parseWholeNumber("--series", options.series) };
+  const number = parseSeriesChoice(options.series);
   const folder = await createOutputFolder(options.output);
   try {
     const series = await openSeries(input, { ...context, ...number });

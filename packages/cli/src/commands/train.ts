@@ -26,7 +26,7 @@ import { createNodeRuntime, openRunFolder } from "@alara/learn/node";
 import type { Command } from "commander";
 import { parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
-import { checkSplit, readSplitSeries } from "../training-input.ts";
+import { openSplit, readSplitSeries } from "../training-input.ts";
 import { CODE_VERSION, readCommit } from "../version.ts";
 
 interface TrainCommandOptions {
@@ -99,11 +99,12 @@ async function train(
       printNote(`left out ${item.id}: ${item.code}: ${item.reason}`);
     },
   };
-  await checkSplit(options.data, recipe.data.split, ["train", "val", "test"]);
-  const trainingSeries = await readSplitSeries(options.data, recipe.data.split, "train", work);
+  const sides = { needed: ["train", "val"], held: ["test"] };
+  const split = await openSplit(options.data, recipe.data.split, sides, work);
+  const trainingSeries = await readSplitSeries(split, "train", work);
   const real = await buildTrainingPairs(trainingSeries, recipe, work);
   const phantoms = await buildPhantomPairs(recipe, real, work);
-  const validationSeries = await readSplitSeries(options.data, recipe.data.split, "val", work);
+  const validationSeries = await readSplitSeries(split, "val", work);
   const validation = await buildValidationPairs(validationSeries, recipe, network.sizeMultiple, work);
   printNote(
     `${real.pairs.length} slices of ${real.kernels.length} series, ${phantoms.length} phantoms; validation on ${validation.length} slices`,

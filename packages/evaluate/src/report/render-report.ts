@@ -3,10 +3,12 @@
  * No network: Content-Security-Policy allows nothing but this page's own script and style, by SHA-256.
  * Text in, text out; writing files is the caller's business.
  */
+
 import { getSliceData, type LongWorkOptions } from "@alara/core";
 import type { ComparisonInput, NamedVolume } from "../compare.ts";
 import type { QualityReport } from "../quality-report.ts";
 import { assertSameSize } from "../region.ts";
+import { spreadSlices } from "../slices.ts";
 import { escapeHtml, stringifyForScript } from "./escape.ts";
 import {
   type Fact,
@@ -66,12 +68,6 @@ export interface ReportOptions extends LongWorkOptions {
 const CROP_MARGIN_PX = 12;
 /** Slices packed at the same time. */
 const CONCURRENCY = 4;
-
-function chooseSlices(total: number, maximum: number): number[] {
-  if (total <= maximum) return Array.from({ length: total }, (_, s) => s);
-  if (maximum === 1) return [total >> 1];
-  return Array.from({ length: maximum }, (_, k) => Math.round((k * (total - 1)) / (maximum - 1)));
-}
 
 function chooseCrop(report: QualityReport, crop: "body" | "none"): SliceCrop {
   const box = report.tissue.bodyBox;
@@ -207,7 +203,7 @@ export async function renderReport(
 ): Promise<string> {
   const volumes = [images.input, ...images.candidates, ...(images.reference ? [images.reference] : [])];
   for (const { volume } of volumes) assertSameSize(volume, images.input.volume);
-  const slices = chooseSlices(report.slices, Math.max(1, options.maximumSlices ?? 32));
+  const slices = spreadSlices(report.slices, Math.max(1, options.maximumSlices ?? 32));
   const crop = chooseCrop(report, options.crop ?? "body");
   const panels = arrangePanels(volumes, images.candidates.length, images.reference !== undefined);
   const pixels = await packImages(volumes, slices, crop, options);
