@@ -2,16 +2,23 @@
  * `@alara/dicom`: reads, assembles and writes CT in DICOM; runs anywhere. Files and folders are in `@alara/dicom/node`.
  */
 
-export { convertToExplicit, removePrivateElements } from "./convert.ts";
-export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./ct-series.ts";
+export { joinFragments, readFrameBytes, splitFragments } from "./codecs/encapsulation.ts";
+export { countFrameBytes, type FrameFormat, readFrameFormat } from "./codecs/frame-format.ts";
+export {
+  findTransferSyntax,
+  requireTransferSyntax,
+  TRANSFER_SYNTAX_UID,
+  type TransferSyntax,
+  transferSyntaxes,
+} from "./codecs/transfer-syntaxes.ts";
+export { convertToExplicit, removePrivateElements } from "./dataset/convert.ts";
 export {
   type DicomDataset,
   type DicomElement,
   type DicomEncoding,
   type DicomFile,
   editDataset,
-} from "./dataset.ts";
-export { createDerivedSeries, type DerivedSeries, type DerivedSeriesOptions } from "./derived-series.ts";
+} from "./dataset/dataset.ts";
 export {
   type CodedConcept,
   createCodeItem,
@@ -22,8 +29,26 @@ export {
   createSequenceElement,
   createShortElement,
   createTextElement,
-} from "./elements.ts";
-export { joinFragments, readFrameBytes, splitFragments } from "./encapsulation.ts";
+} from "./dataset/elements.ts";
+export { type ReadDicomOptions, readDataset, readDicomFile, readItems } from "./dataset/read.ts";
+export { findVr, formatTag, isPrivateTag, TAG, type TagKeyword } from "./dataset/tags.ts";
+export { createHashedUid } from "./dataset/uids.ts";
+export {
+  isValidUid,
+  readInteger,
+  readNumber,
+  readNumbers,
+  readText,
+  readTexts,
+  readUid,
+} from "./dataset/values.ts";
+export { writeDataset, writeDicomFile } from "./dataset/write.ts";
+export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./derive/ct-series.ts";
+export {
+  createDerivedSeries,
+  type DerivedSeries,
+  type DerivedSeriesOptions,
+} from "./derive/derived-series.ts";
 export {
   EQUIPMENT_MANUFACTURER,
   IMPLEMENTATION_CLASS_UID,
@@ -31,9 +56,8 @@ export {
   isDerivedByAlara,
   PRODUCT_NAMES,
   type ProductKind,
-} from "./equipment.ts";
+} from "./derive/equipment.ts";
 export { DicomError, type DicomErrorCode } from "./errors.ts";
-export { countFrameBytes, type FrameFormat, readFrameFormat } from "./frame-format.ts";
 export {
   type InstanceFacts,
   type InstanceSource,
@@ -43,8 +67,7 @@ export {
   type SkippedInstance,
   scanInstance,
   summariseInstance,
-} from "./instance.ts";
-export { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
+} from "./images/instance.ts";
 export {
   type DecodeHuOptions,
   decodeHu,
@@ -56,8 +79,8 @@ export {
   type PaddingRange,
   type Rescale,
   readHuFormat,
-} from "./pixels.ts";
-export { type ReadDicomOptions, readDataset, readDicomFile, readItems } from "./read.ts";
+} from "./images/pixels.ts";
+export { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
 export {
   assembleSeries,
   type DecodeVolumeOptions,
@@ -70,17 +93,6 @@ export {
   type SeriesCollection,
   type SeriesSlice,
   scanSeries,
-} from "./series.ts";
-export type { FactRange, SeriesFacts } from "./series-facts.ts";
-export type { SeriesFinding, SeriesFindingCode } from "./series-findings.ts";
-export { findVr, formatTag, isPrivateTag, TAG, type TagKeyword } from "./tags.ts";
-export {
-  findTransferSyntax,
-  requireTransferSyntax,
-  TRANSFER_SYNTAX_UID,
-  type TransferSyntax,
-  transferSyntaxes,
-} from "./transfer-syntaxes.ts";
-export { createHashedUid } from "./uids.ts";
-export { isValidUid, readInteger, readNumber, readNumbers, readText, readTexts, readUid } from "./values.ts";
-export { writeDataset, writeDicomFile } from "./write.ts";
+} from "./series/series.ts";
+export type { FactRange, SeriesFacts } from "./series/series-facts.ts";
+export type { SeriesFinding, SeriesFindingCode } from "./series/series-findings.ts";

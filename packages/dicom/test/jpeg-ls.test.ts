@@ -3,7 +3,7 @@ import { type FrameFormat, requireTransferSyntax, TRANSFER_SYNTAX_UID } from "@a
 import createCharls from "@cornerstonejs/codec-charls/wasmjs";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { computeDefaultThresholds } from "../src/jpeg-ls-scan.ts";
+import { computeDefaultThresholds } from "../src/codecs/jpeg-ls-scan.ts";
 
 let charls: Awaited<ReturnType<typeof createCharls>>;
 beforeAll(async () => {

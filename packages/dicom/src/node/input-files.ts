@@ -5,9 +5,9 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { DicomError } from "../errors.ts";
-import type { InstanceSource, SkippedInstance } from "../instance.ts";
+import type { InstanceSource, SkippedInstance } from "../images/instance.ts";
 import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
-import { type ScanSeriesOptions, type SeriesCollection, scanSeries } from "../series.ts";
+import { type ScanSeriesOptions, type SeriesCollection, scanSeries } from "../series/series.ts";
 
 /** Options of {@link findInputFiles}. */
 export interface FindInputFilesOptions {

@@ -2,7 +2,7 @@
  * Dates as DICOM writes them (DA, TM, DT of PS3.5 §6.2), shifted into a dataset's own time zone. No clock: the moment
  * is always given.
  */
-import { DicomError } from "./errors.ts";
+import { DicomError } from "../errors.ts";
 
 /** A moment in DICOM's pieces. */
 export interface DicomDateTime {

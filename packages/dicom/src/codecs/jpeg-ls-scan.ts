@@ -4,7 +4,7 @@
  * Written here although CharLS exists: on damaged streams its WebAssembly build spends about ten seconds in one
  * frame, and a decoder must be bounded by the size of its output. Interleaved colour is not decoded.
  */
-import { DicomError } from "./errors.ts";
+import { DicomError } from "../errors.ts";
 
 /** Coding parameters of a scan. */
 export interface JpegLsScan {

@@ -4,22 +4,31 @@
  * Pixels that did not change keep their stored value bit for bit.
  */
 
-import { convertToExplicit, removePrivateElements } from "./convert.ts";
-import { type DicomDataset, type DicomElement, type DicomFile, editDataset } from "./dataset.ts";
-import { convertDateTime } from "./date-time.ts";
+import { joinFragments, readFrameBytes } from "../codecs/encapsulation.ts";
+import { countFrameBytes } from "../codecs/frame-format.ts";
+import {
+  requireTransferSyntax,
+  TRANSFER_SYNTAX_UID,
+  type TransferSyntax,
+} from "../codecs/transfer-syntaxes.ts";
+import { convertToExplicit, removePrivateElements } from "../dataset/convert.ts";
+import { type DicomDataset, type DicomElement, type DicomFile, editDataset } from "../dataset/dataset.ts";
+import { convertDateTime } from "../dataset/date-time.ts";
+import {
+  type CodedConcept,
+  createDecimalElement,
+  createElement,
+  createTextElement,
+} from "../dataset/elements.ts";
+import { TAG } from "../dataset/tags.ts";
+import { createHashedUid } from "../dataset/uids.ts";
+import { readText } from "../dataset/values.ts";
+import { writeDicomFile } from "../dataset/write.ts";
+import { DicomError } from "../errors.ts";
+import { type EncodedFrame, encodeHu, type HuFormat, readHuFormat } from "../images/pixels.ts";
+import { readSeriesFile, type Series } from "../series/series.ts";
 import { createDerivedEdits, type DerivedImageDescription } from "./derived-attributes.ts";
-import { type CodedConcept, createDecimalElement, createElement, createTextElement } from "./elements.ts";
-import { joinFragments, readFrameBytes } from "./encapsulation.ts";
 import { PRODUCT_NAMES, type ProductKind } from "./equipment.ts";
-import { DicomError } from "./errors.ts";
-import { countFrameBytes } from "./frame-format.ts";
-import { type EncodedFrame, encodeHu, type HuFormat, readHuFormat } from "./pixels.ts";
-import { readSeriesFile, type Series } from "./series.ts";
-import { TAG } from "./tags.ts";
-import { requireTransferSyntax, TRANSFER_SYNTAX_UID, type TransferSyntax } from "./transfer-syntaxes.ts";
-import { createHashedUid } from "./uids.ts";
-import { readText } from "./values.ts";
-import { writeDicomFile } from "./write.ts";
 
 /** What was done, by what, and how the header shall say it. All text is ASCII. */
 export interface DerivedSeriesOptions {

@@ -2,12 +2,13 @@
  * Writes datasets and Part 10 files (PS3.5 §7, PS3.10 §7): one allocation, raw values copied, zero preamble (nothing
  * executable survives, CVE-2019-11687). The encoding is the dataset's own; convert.ts changes it.
  */
+
+import { requireTransferSyntax } from "../codecs/transfer-syntaxes.ts";
+import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from "../derive/equipment.ts";
+import { DicomError } from "../errors.ts";
 import type { DicomDataset, DicomElement, DicomEncoding } from "./dataset.ts";
-import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from "./equipment.ts";
-import { DicomError } from "./errors.ts";
 import { hasShortLength } from "./read.ts";
 import { formatTag, TAG } from "./tags.ts";
-import { requireTransferSyntax } from "./transfer-syntaxes.ts";
 import { readUid } from "./values.ts";
 
 const PREAMBLE_LENGTH = 128;

@@ -3,8 +3,8 @@
  * What is listed here is read, tested against foreign codecs and, where `encodeFrame` exists, written.
  */
 import { createRegistry, type Registry } from "@alara/core";
-import type { DicomEncoding } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
+import type { DicomEncoding } from "../dataset/dataset.ts";
+import { DicomError } from "../errors.ts";
 import type { FrameFormat } from "./frame-format.ts";
 import { decodeJpegLsFrame, encodeJpegLsFrame } from "./jpeg-ls.ts";
 import { decodeRleFrame, encodeRleFrame } from "./rle.ts";

@@ -4,8 +4,9 @@
  * derived-series.ts.
  */
 import type { GridGeometry } from "@alara/core";
-import type { DicomDataset, DicomElement } from "./dataset.ts";
-import { convertDateTime } from "./date-time.ts";
+import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
+import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import { convertDateTime } from "../dataset/date-time.ts";
 import {
   createDecimalElement,
   createDoubleElement,
@@ -13,15 +14,14 @@ import {
   createIntegerElement,
   createShortElement,
   createTextElement,
-} from "./elements.ts";
+} from "../dataset/elements.ts";
+import { TAG } from "../dataset/tags.ts";
+import { createHashedUid } from "../dataset/uids.ts";
+import { writeDicomFile } from "../dataset/write.ts";
+import { DicomError } from "../errors.ts";
+import { encodeHu, type HuFormat, type Rescale } from "../images/pixels.ts";
+import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
 import { EQUIPMENT_MANUFACTURER } from "./equipment.ts";
-import { DicomError } from "./errors.ts";
-import { DEFAULT_DICOM_LIMITS } from "./limits.ts";
-import { encodeHu, type HuFormat, type Rescale } from "./pixels.ts";
-import { TAG } from "./tags.ts";
-import { TRANSFER_SYNTAX_UID } from "./transfer-syntaxes.ts";
-import { createHashedUid } from "./uids.ts";
-import { writeDicomFile } from "./write.ts";
 
 /** What a plain series says about itself. All text is ASCII. */
 export interface CtSeriesAttributes {

@@ -3,12 +3,13 @@
  * C.11.1, C.7.5.1.1.2), HU = slope · stored + intercept. Decoding then encoding unchanged values gives the same
  * stored values bit for bit.
  */
-import type { DicomDataset, DicomFile } from "./dataset.ts";
-import { readFrameBytes } from "./encapsulation.ts";
-import { DicomError } from "./errors.ts";
-import { type FrameFormat, readFrameFormat } from "./frame-format.ts";
-import { TAG } from "./tags.ts";
-import { readNumber, readText } from "./values.ts";
+
+import { readFrameBytes } from "../codecs/encapsulation.ts";
+import { type FrameFormat, readFrameFormat } from "../codecs/frame-format.ts";
+import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
+import { TAG } from "../dataset/tags.ts";
+import { readNumber, readText } from "../dataset/values.ts";
+import { DicomError } from "../errors.ts";
 
 /** HU = slope · stored + intercept. */
 export interface Rescale {

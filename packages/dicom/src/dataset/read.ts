@@ -3,11 +3,12 @@
  * One pass, no recursion, no allocation from declared lengths; values are views on the given bytes. Sequences of
  * undefined length are walked only to find their end. Not a validator: values are interpreted on access.
  */
+
+import { findTransferSyntax, requireTransferSyntax } from "../codecs/transfer-syntaxes.ts";
+import { DicomError } from "../errors.ts";
+import { DEFAULT_DICOM_LIMITS, type DicomLimits } from "../limits.ts";
 import type { DicomDataset, DicomElement, DicomEncoding, DicomFile } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
-import { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
 import { findVr, formatTag, TAG } from "./tags.ts";
-import { findTransferSyntax, requireTransferSyntax } from "./transfer-syntaxes.ts";
 
 const UNDEFINED_LENGTH = 0xffffffff;
 const PREAMBLE_LENGTH = 128;

@@ -2,9 +2,9 @@
  * The attributes of a derived image (PS3.3 C.7.6.1, C.7.6.3, C.12.1): what is replaced, removed and kept. Everything
  * not named here keeps its raw bytes: patient, study, frame of reference, geometry, dose, acquisition times.
  */
-import { convertToExplicit } from "./convert.ts";
-import type { DicomDataset, DicomElement } from "./dataset.ts";
-import type { DicomDateTime } from "./date-time.ts";
+import { convertToExplicit } from "../dataset/convert.ts";
+import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import type { DicomDateTime } from "../dataset/date-time.ts";
 import {
   type CodedConcept,
   createCodeItem,
@@ -15,12 +15,12 @@ import {
   createTextElement,
   encodeAscii,
   padToEven,
-} from "./elements.ts";
+} from "../dataset/elements.ts";
+import { readItems } from "../dataset/read.ts";
+import { TAG } from "../dataset/tags.ts";
+import { readNumber, readText, readTexts } from "../dataset/values.ts";
+import type { EncodedFrame, HuFormat } from "../images/pixels.ts";
 import { EQUIPMENT_MANUFACTURER } from "./equipment.ts";
-import type { EncodedFrame, HuFormat } from "./pixels.ts";
-import { readItems } from "./read.ts";
-import { TAG } from "./tags.ts";
-import { readNumber, readText, readTexts } from "./values.ts";
 
 /** What the header must tell about a derived image. */
 export interface DerivedImageDescription {

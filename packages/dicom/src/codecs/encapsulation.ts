@@ -1,10 +1,10 @@
 /**
  * Native and encapsulated pixel data (PS3.5 §8, §A.4): finding the bytes of one frame, and building fragments.
  */
-import type { DicomElement, DicomFile } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
+import type { DicomElement, DicomFile } from "../dataset/dataset.ts";
+import { TAG } from "../dataset/tags.ts";
+import { DicomError } from "../errors.ts";
 import { countFrameBytes, type FrameFormat } from "./frame-format.ts";
-import { TAG } from "./tags.ts";
 import { requireTransferSyntax } from "./transfer-syntaxes.ts";
 
 /** Encapsulated pixel data taken apart. */

@@ -2,10 +2,10 @@
  * How the samples of one frame are stored: the Image Pixel module (PS3.3 C.7.6.3), checked against itself and the
  * limits before anything is allocated.
  */
-import type { DicomDataset } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
-import { TAG } from "./tags.ts";
-import { readInteger, readText } from "./values.ts";
+import type { DicomDataset } from "../dataset/dataset.ts";
+import { TAG } from "../dataset/tags.ts";
+import { readInteger, readText } from "../dataset/values.ts";
+import { DicomError } from "../errors.ts";
 
 /** Layout of a frame's samples. */
 export interface FrameFormat {

@@ -2,8 +2,9 @@
  * Makes new elements: ASCII text, numbers, code and reference sequences (PS3.5 §6.2). New text is ASCII only, so it
  * is right under every Specific Character Set that the dataset around it may have.
  */
+
+import { DicomError } from "../errors.ts";
 import type { DicomElement, DicomEncoding } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
 import { findVr, formatTag, TAG } from "./tags.ts";
 import { encodeItems } from "./write.ts";
 

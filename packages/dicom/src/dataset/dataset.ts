@@ -2,7 +2,7 @@
  * The dataset: an ordered map of elements that keep their raw bytes (PS3.5 §7). What is not touched is written back
  * byte for byte; sequences are opaque bytes until someone asks for their items.
  */
-import type { DicomLimits } from "./limits.ts";
+import type { DicomLimits } from "../limits.ts";
 
 /** How elements are laid out: value representation written or implied; little endian. */
 export type DicomEncoding = "implicit-le" | "explicit-le";

@@ -2,7 +2,7 @@
  * What is noteworthy about a series, as coded findings with a severity: the list that decides whether a method that
  * needs neighbours may run, and that reports show.
  */
-import type { InstanceSummary } from "./instance.ts";
+import type { InstanceSummary } from "../images/instance.ts";
 import type { SeriesFacts } from "./series-facts.ts";
 import type { SeriesLayout } from "./series-geometry.ts";
 

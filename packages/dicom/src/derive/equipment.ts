@@ -2,11 +2,11 @@
  * Who made this: Alara's identity in DICOM headers, and recognising its own results so that none is enhanced twice
  * (the loop guard). Contributing Equipment Sequence, PS3.3 C.12.1 (table C.12-1).
  */
-import type { DicomDataset } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
-import { readItems } from "./read.ts";
-import { TAG } from "./tags.ts";
-import { readText } from "./values.ts";
+import type { DicomDataset } from "../dataset/dataset.ts";
+import { readItems } from "../dataset/read.ts";
+import { TAG } from "../dataset/tags.ts";
+import { readText } from "../dataset/values.ts";
+import { DicomError } from "../errors.ts";
 
 /** Identifies this implementation in group 0002 (PS3.7 §D.3.3.2); a random UUID under 2.25. */
 export const IMPLEMENTATION_CLASS_UID = "2.25.116315644063262364092680716079027669431";

@@ -2,7 +2,7 @@
  * The attributes Alara uses, by their DICOM keyword (PS3.6), and the value representation of any standard tag.
  * A tag is one number, group × 65536 + element. Not a full dictionary of names.
  */
-import { VR_TAGS } from "./generated/vr-table.ts";
+import { VR_TAGS } from "../generated/vr-table.ts";
 
 /** Tags by keyword. */
 export const TAG = {

@@ -3,8 +3,9 @@
  * the tag and never the value. Text is decoded as Latin-1: right for ASCII, and lossless for bytes of any character
  * set, which stays what (0008,0005) says.
  */
+
+import { DicomError } from "../errors.ts";
 import type { DicomDataset, DicomElement } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
 import { formatTag, isPrivateTag } from "./tags.ts";
 
 /** Bytes as Latin-1 text: code unit = byte. */

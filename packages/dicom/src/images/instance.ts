@@ -3,14 +3,14 @@
  * the patient.
  */
 import { AlaraError, type Vector3 } from "@alara/core";
-import type { DicomDataset, DicomFile } from "./dataset.ts";
-import { isDerivedByAlara } from "./equipment.ts";
-import { DicomError } from "./errors.ts";
-import type { DicomLimits } from "./limits.ts";
+import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
+import { readDicomFile } from "../dataset/read.ts";
+import { TAG } from "../dataset/tags.ts";
+import { readNumber, readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
+import { isDerivedByAlara } from "../derive/equipment.ts";
+import { DicomError } from "../errors.ts";
+import type { DicomLimits } from "../limits.ts";
 import { type HuFormat, readHuFormat } from "./pixels.ts";
-import { readDicomFile } from "./read.ts";
-import { TAG } from "./tags.ts";
-import { readNumber, readNumbers, readText, readTexts, readUid } from "./values.ts";
 
 /** Something that can be read again and again: a file, a blob, bytes in memory. */
 export interface InstanceSource {

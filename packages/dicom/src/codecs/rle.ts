@@ -1,7 +1,7 @@
 /**
  * RLE Lossless (PS3.5 annex G): byte planes, most significant first, each packed by PackBits row by row.
  */
-import { DicomError } from "./errors.ts";
+import { DicomError } from "../errors.ts";
 import { countFrameBytes, type FrameFormat } from "./frame-format.ts";
 
 const HEADER_BYTES = 64;

@@ -3,7 +3,7 @@
  * which is loaded on first use. The stream's own header is checked against the dataset before anything is decoded, so
  * the size of the output is never the stream's to choose.
  */
-import { DicomError } from "./errors.ts";
+import { DicomError } from "../errors.ts";
 import type { FrameFormat } from "./frame-format.ts";
 import { computeDefaultThresholds, decodeJpegLsScan, type JpegLsScan } from "./jpeg-ls-scan.ts";
 

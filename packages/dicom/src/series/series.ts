@@ -3,17 +3,22 @@
  * each said in coded findings. Pixels stay where they are until a slice is asked for.
  */
 import { createVolume, type GridGeometry, type LongWorkOptions, type Volume } from "@alara/core";
-import type { DicomFile } from "./dataset.ts";
-import { DicomError } from "./errors.ts";
-import { type InstanceSource, type InstanceSummary, type SkippedInstance, scanInstance } from "./instance.ts";
-import type { DicomLimits } from "./limits.ts";
-import { type DecodeHuOptions, decodeHu, type HuSlice } from "./pixels.ts";
-import { readDicomFile } from "./read.ts";
+import type { DicomFile } from "../dataset/dataset.ts";
+import { readDicomFile } from "../dataset/read.ts";
+import { TAG } from "../dataset/tags.ts";
+import { readUid } from "../dataset/values.ts";
+import { DicomError } from "../errors.ts";
+import {
+  type InstanceSource,
+  type InstanceSummary,
+  type SkippedInstance,
+  scanInstance,
+} from "../images/instance.ts";
+import { type DecodeHuOptions, decodeHu, type HuSlice } from "../images/pixels.ts";
+import type { DicomLimits } from "../limits.ts";
 import { type SeriesFacts, summariseFacts } from "./series-facts.ts";
 import { findSeriesProblems, type SeriesFinding } from "./series-findings.ts";
 import { createSeriesGrid, measureLayout } from "./series-geometry.ts";
-import { TAG } from "./tags.ts";
-import { readUid } from "./values.ts";
 
 /** One slice of a series. */
 export interface SeriesSlice {
