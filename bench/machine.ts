@@ -1,11 +1,9 @@
 /**
- * Where a figure was measured: processor, memory, versions, commit. Read at run time; no names of hosts or users.
+ * Where a figure was measured: processor, memory, versions. Read at run time; no names of hosts or users.
  */
-import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os";
-import { fileURLToPath } from "node:url";
 
 /** The machine and the programs that matter for a figure. */
 export interface Machine {
@@ -16,8 +14,6 @@ export interface Machine {
   readonly node: string;
   readonly onnxruntime: string;
 }
-
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 function readOnnxruntimeVersion(): string {
   try {
@@ -39,16 +35,4 @@ export function describeMachine(): Machine {
     node: process.versions.node,
     onnxruntime: readOnnxruntimeVersion(),
   };
-}
-
-/** Short commit of the checkout, with `+dirty` when tracked files differ from it; "unknown" outside one. */
-export function readCommit(): string {
-  const runGit = (...args: string[]): string =>
-    execFileSync("git", args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
-  try {
-    const dirty = runGit("status", "--porcelain", "--untracked-files=no") !== "";
-    return `${runGit("rev-parse", "--short=12", "HEAD")}${dirty ? "+dirty" : ""}`;
-  } catch {
-    return "unknown";
-  }
 }

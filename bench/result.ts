@@ -2,7 +2,8 @@
  * What a bench hands back, and the one line of JSON that a run ends with. A bench measures Alara and a peer in
  * the same run on the same machine; figures without a peer are not published.
  */
-import { describeMachine, type Machine, readCommit } from "./machine.ts";
+import { readCommit } from "../packages/cli/src/version.ts";
+import { describeMachine, type Machine } from "./machine.ts";
 
 /** The outcome of one bench. */
 export interface BenchResult {

@@ -9,7 +9,7 @@ const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.
 /** Version of Alara, from the package manifest (all packages move in lockstep). */
 export const CODE_VERSION: string = manifest.version;
 
-/** Commit of the checkout that the code runs from, with `+dirty` when files differ; "unknown" outside one. */
+/** Commit of the checkout that the code runs from, with `+dirty` when tracked files differ; "unknown" outside one. */
 export function readCommit(): string {
   const cwd = fileURLToPath(new URL("../../../", import.meta.url));
   // Installed as a package, the nearest repository would be somebody else's.
@@ -17,7 +17,9 @@ export function readCommit(): string {
   const run = (...args: string[]): string =>
     execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {
-    return run("rev-parse", "HEAD") + (run("status", "--porcelain") === "" ? "" : "+dirty");
+    return (
+      run("rev-parse", "HEAD") + (run("status", "--porcelain", "--untracked-files=no") === "" ? "" : "+dirty")
+    );
   } catch {
     return "unknown";
   }

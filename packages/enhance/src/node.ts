@@ -3,7 +3,7 @@
  */
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { writeFileAtomically } from "@alara/learn/node";
+import { writeFileAtomically } from "@alara/core/node";
 import { type ModelBundle, openBundle } from "./bundle.ts";
 import { EnhanceError } from "./errors.ts";
 

@@ -4,6 +4,7 @@
  */
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { syncFolder } from "@alara/core/node";
 import { DicomError } from "../errors.ts";
 
 /** A folder under construction; `commit` or `dispose` ends it. */
@@ -139,23 +140,6 @@ async function requireEmpty(target: string, shown: string): Promise<void> {
       "OUTPUT_NOT_EMPTY",
       `${shown} already holds ${entries.length} entries; choose a new folder or empty it`,
     );
-  }
-}
-
-/** Makes names durable; folders cannot be synced everywhere (Windows), and then the files alone must do. */
-async function syncFolder(path: string): Promise<void> {
-  let handle: Awaited<ReturnType<typeof open>>;
-  try {
-    handle = await open(path, "r");
-  } catch {
-    return;
-  }
-  try {
-    await handle.sync();
-  } catch (error) {
-    if (!hasCode(error, "EPERM") && !hasCode(error, "EINVAL")) throw error;
-  } finally {
-    await handle.close();
   }
 }
 

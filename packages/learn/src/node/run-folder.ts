@@ -2,8 +2,9 @@
  * A run folder on disk: `log.jsonl` (one line per log entry), `checkpoint.bin`, `loss.svg`. Every replaced
  * file is written beside its place, synced, and renamed, so that a crash leaves the old one or the new one.
  */
-import { appendFile, mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "@alara/core/node";
 import { type Checkpoint, decodeCheckpoint } from "../checkpoint.ts";
 import { LearnError } from "../errors.ts";
 import { drawLossCurve } from "../loss-plot.ts";
@@ -15,25 +16,6 @@ export interface RunFolder {
   readonly sink: TrainSink;
   /** Present when the folder holds a run to continue. */
   readonly resume?: Checkpoint;
-}
-
-/** Writes a file so that a crash leaves the old content or the new, never a mixture. */
-export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const file = await open(temporary, "w");
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  const folder = await open(dirname(path), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 async function readIfPresent(path: string): Promise<Uint8Array | null> {
