@@ -58,26 +58,34 @@ export {
   type ProductKind,
 } from "./derive/equipment.ts";
 export { DicomError, type DicomErrorCode } from "./errors.ts";
+export { hasFunctionalGroups, readFrameDataset } from "./images/functional-groups.ts";
 export {
   type InstanceFacts,
   type InstanceSource,
   type InstanceSummary,
+  type ModalityChoice,
+  type ScanInstanceOptions,
   type ScannedInstance,
   type SkipCode,
   type SkippedInstance,
   scanInstance,
   summariseInstance,
 } from "./images/instance.ts";
+export type { ModalityLut } from "./images/modality-lut.ts";
 export {
   type DecodeHuOptions,
+  decodeGrayscale,
   decodeHu,
   type EncodedFrame,
   encodeHu,
   extractStoredValues,
+  type GrayscaleFormat,
+  type GrayscaleFrame,
   type HuFormat,
   type HuSlice,
   type PaddingRange,
   type Rescale,
+  readGrayscaleFormat,
   readHuFormat,
 } from "./images/pixels.ts";
 export { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
@@ -86,6 +94,8 @@ export {
   type DecodeVolumeOptions,
   decodeSliceHu,
   decodeVolume,
+  type ReadImageVolumeOptions,
+  readImageVolume,
   readSeriesFile,
   type ScannedSlice,
   type ScanSeriesOptions,

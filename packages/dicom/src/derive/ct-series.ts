@@ -104,6 +104,9 @@ export async function createCtSeries(
     signed: true,
     photometricInterpretation: "MONOCHROME2",
     frames: 1,
+    unit: "HU",
+    valueType: "HU",
+    lut: undefined,
     rescale: attributes.rescale ?? { slope: 1, intercept: -1024 },
     padding: undefined,
   };

@@ -96,6 +96,12 @@ export async function createDerivedSeries(
   series: Series,
   options: DerivedSeriesOptions,
 ): Promise<DerivedSeries> {
+  if (series.unit !== "HU") {
+    throw new DicomError(
+      "NOT_HU",
+      `the series (${series.modality}) holds no Hounsfield units; derived series are made of CT`,
+    );
+  }
   const index = options.seriesNumberIndex ?? 1;
   if (!(Number.isInteger(index) && index >= 1 && index <= 99)) {
     throw new DicomError("OUT_OF_RANGE", `seriesNumberIndex is ${index}; use 1 to 99`);

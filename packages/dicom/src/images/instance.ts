@@ -1,16 +1,18 @@
 /**
- * What series assembly needs to know of one file, without its pixels, and why a file is left out. Nothing here names
- * the patient.
+ * What series assembly needs to know of one file, frame by frame and without its pixels, and why a file or frame is
+ * left out. A classic image is an object of one frame. Nothing here names the patient.
  */
 import { AlaraError, type Vector3 } from "@alara/core";
+import { readFrameFormat } from "../codecs/frame-format.ts";
 import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
 import { readDicomFile } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readNumber, readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
+import { readInteger, readNumber, readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
 import { isDerivedByAlara } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
-import { type HuFormat, readHuFormat } from "./pixels.ts";
+import { hasFunctionalGroups, readFrameDataset } from "./functional-groups.ts";
+import { type GrayscaleFormat, readGrayscaleFormat, readHuFormat } from "./pixels.ts";
 
 /** Something that can be read again and again: a file, a blob, bytes in memory. */
 export interface InstanceSource {
@@ -37,14 +39,18 @@ export interface SkippedInstance {
   readonly reason: string;
 }
 
-/** The numbers and codes of one CT image that series assembly and facts use. */
+/** The numbers and codes of one image, or of one frame of it, that series assembly and facts use. */
 export interface InstanceSummary {
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
+  /** Index of the frame within its file, from 0; `format.frames` tells how many there are. */
+  readonly frame: number;
+  /** Modality (0008,0060). */
+  readonly modality: string;
   readonly seriesInstanceUid: string;
   readonly studyInstanceUid: string;
   readonly transferSyntaxUid: string;
-  readonly format: HuFormat;
+  readonly format: GrayscaleFormat;
   /** Image Position (Patient), mm. */
   readonly positionMm: Vector3;
   /** Unit vectors along which the column and the row index grow (first and second half of Image Orientation). */
@@ -54,7 +60,13 @@ export interface InstanceSummary {
   readonly pixelSpacingMm: readonly [number, number];
   readonly instanceNumber: number | undefined;
   readonly seriesNumber: number | undefined;
+  /** Acquisition Number, of a frame its Frame Acquisition Number. */
   readonly acquisitionNumber: number | undefined;
+  /** Stack ID of a frame (PS3.3 C.7.6.16.2.2). */
+  readonly stackId: string | undefined;
+  /** Temporal Position Index of a frame, Temporal Position Identifier of a classic image. */
+  readonly temporalPosition: number | undefined;
+  /** Image Type, of a frame its Frame Type. */
   readonly imageType: readonly string[];
   readonly derivedByAlara: boolean;
   readonly facts: InstanceFacts;
@@ -84,16 +96,43 @@ export interface InstanceFacts {
 }
 
 const SECONDARY_CAPTURE_PREFIX = "1.2.840.10008.5.1.4.1.1.7";
-const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
-const ENHANCED_CT_CLASSES: ReadonlySet<string> = new Set([
+/** CT Image Storage, Enhanced CT and Legacy Converted Enhanced CT. */
+const CT_CLASSES: ReadonlySet<string> = new Set([
+  "1.2.840.10008.5.1.4.1.1.2",
   "1.2.840.10008.5.1.4.1.1.2.1",
   "1.2.840.10008.5.1.4.1.1.2.2",
 ]);
+/** Classes whose frames are described by functional groups: enhanced CT, MR and PET, and their legacy converted ones. */
+const ENHANCED_CLASSES: ReadonlySet<string> = new Set([
+  "1.2.840.10008.5.1.4.1.1.2.1",
+  "1.2.840.10008.5.1.4.1.1.2.2",
+  "1.2.840.10008.5.1.4.1.1.4.1",
+  "1.2.840.10008.5.1.4.1.1.4.4",
+  "1.2.840.10008.5.1.4.1.1.128.1",
+  "1.2.840.10008.5.1.4.1.1.130",
+]);
 const SCREEN_TYPES: ReadonlySet<string> = new Set(["SCREEN SAVE", "DOSE INFO", "DOSE_INFO", "DOSEINFO"]);
+
+/** Which images are taken: CT in HU alone, or grayscale images of any modality that lie in patient space. */
+export type ModalityChoice = "CT" | "any";
+
+/** Options of {@link scanInstance}. */
+export interface ScanInstanceOptions {
+  readonly limits?: DicomLimits;
+  /** Default `"CT"`. */
+  readonly modalities?: ModalityChoice;
+}
 
 /** The outcome of looking at one file. */
 export type ScannedInstance =
-  | { readonly kind: "ct"; readonly source: InstanceSource; readonly summary: InstanceSummary }
+  | {
+      readonly kind: "image";
+      readonly source: InstanceSource;
+      /** At least one; in file order. */
+      readonly frames: readonly InstanceSummary[];
+      /** Frames left out, one entry per reason. */
+      readonly skipped: readonly SkippedInstance[];
+    }
   | { readonly kind: "skipped"; readonly skipped: SkippedInstance };
 
 /**
@@ -103,20 +142,50 @@ export type ScannedInstance =
  */
 export async function scanInstance(
   source: InstanceSource,
-  options: { readonly limits?: DicomLimits } = {},
+  options: ScanInstanceOptions = {},
 ): Promise<ScannedInstance> {
   try {
     const file = readDicomFile(await source.read(), options);
-    const skip = findSkipReason(file.dataset);
-    if (skip !== undefined) return { kind: "skipped", skipped: { name: source.name, ...skip } };
-    return { kind: "ct", source, summary: summariseInstance(file) };
+    return scanFrames(source, file, options.modalities ?? "CT");
   } catch (error) {
     if (!(error instanceof AlaraError)) throw error;
     return { kind: "skipped", skipped: { name: source.name, code: error.code, reason: error.message } };
   }
 }
 
-function findSkipReason(dataset: DicomDataset): { code: SkipCode; reason: string } | undefined {
+interface SkipReason {
+  readonly code: SkipCode;
+  readonly reason: string;
+}
+
+function scanFrames(source: InstanceSource, file: DicomFile, modalities: ModalityChoice): ScannedInstance {
+  const skip = findObjectSkipReason(file.dataset, modalities);
+  if (skip !== undefined) return { kind: "skipped", skipped: { name: source.name, ...skip } };
+  const count = hasFunctionalGroups(file.dataset) ? readFrameFormat(file.dataset).frames : 1;
+  const frames: InstanceSummary[] = [];
+  const leftOut = new Map<SkipCode, { readonly reason: string; frames: number }>();
+  for (let frame = 0; frame < count; frame++) {
+    const dataset = readFrameDataset(file.dataset, frame);
+    const reason = findFrameSkipReason(dataset);
+    if (reason === undefined) {
+      frames.push(summariseFrame(file, dataset, frame, modalities));
+      continue;
+    }
+    const entry = leftOut.get(reason.code);
+    if (entry === undefined) leftOut.set(reason.code, { reason: reason.reason, frames: 1 });
+    else entry.frames++;
+  }
+  const skipped = [...leftOut].map(([code, entry]) => ({
+    name: source.name,
+    code,
+    reason: count === 1 ? entry.reason : `${entry.frames} of ${count} frames: ${entry.reason}`,
+  }));
+  if (frames.length === 0) return { kind: "skipped", skipped: skipped[0] };
+  return { kind: "image", source, frames, skipped };
+}
+
+/** What rules out a whole file. */
+function findObjectSkipReason(dataset: DicomDataset, modalities: ModalityChoice): SkipReason | undefined {
   const sopClass = readUid(dataset, TAG.SOPClassUID) ?? "";
   const modality = readText(dataset, TAG.Modality);
   const imageType = readTexts(dataset, TAG.ImageType) ?? [];
@@ -129,17 +198,30 @@ function findSkipReason(dataset: DicomDataset): { code: SkipCode; reason: string
   if (imageType.some((value) => SCREEN_TYPES.has(value))) {
     return { code: "SECONDARY_CAPTURE", reason: "Image Type says screen save or dose sheet" };
   }
-  if (ENHANCED_CT_CLASSES.has(sopClass)) {
-    return { code: "MULTI_FRAME", reason: "an enhanced multi-frame CT object, which is not read yet" };
-  }
-  if (modality !== "CT" || (sopClass !== CT_IMAGE_STORAGE && sopClass !== "")) {
+  if (modalities === "CT" && (modality !== "CT" || (sopClass !== "" && !CT_CLASSES.has(sopClass)))) {
     return { code: "NOT_CT", reason: "not a CT image (Modality or SOP Class says otherwise)" };
   }
+  if (!dataset.elements.has(TAG.PixelData) && !imageType.includes("LOCALIZER")) {
+    return { code: "NO_PIXEL_DATA", reason: "there is no Pixel Data" };
+  }
+  const isMultiFrame = (readInteger(dataset, TAG.NumberOfFrames) ?? 1) > 1 || ENHANCED_CLASSES.has(sopClass);
+  if (isMultiFrame && !hasFunctionalGroups(dataset)) {
+    return {
+      code: "MULTI_FRAME",
+      reason: "a multi-frame object without functional groups: where its frames lie is not stated",
+    };
+  }
+  return undefined;
+}
+
+/** What rules out one frame. */
+function findFrameSkipReason(dataset: DicomDataset): SkipReason | undefined {
+  const imageType = [
+    ...(readTexts(dataset, TAG.FrameType) ?? []),
+    ...(readTexts(dataset, TAG.ImageType) ?? []),
+  ];
   if (imageType.includes("LOCALIZER")) {
     return { code: "LOCALIZER", reason: "a localizer (scout) image" };
-  }
-  if (!dataset.elements.has(TAG.PixelData)) {
-    return { code: "NO_PIXEL_DATA", reason: "there is no Pixel Data" };
   }
   if (!dataset.elements.has(TAG.ImagePositionPatient) || !dataset.elements.has(TAG.ImageOrientationPatient)) {
     return { code: "NO_GEOMETRY", reason: "Image Position or Orientation (Patient) is missing" };
@@ -148,17 +230,26 @@ function findSkipReason(dataset: DicomDataset): { code: SkipCode; reason: string
 }
 
 /**
- * Reads the summary of a CT image.
+ * Reads the summary of a CT image, or of one frame of an enhanced one.
  *
- * @throws DicomError `MISSING_ATTRIBUTE`, `INVALID_VALUE` and as {@link readHuFormat}
+ * @param frame - from 0; default 0
+ * @throws DicomError `MISSING_ATTRIBUTE`, `INVALID_VALUE`, `NOT_HU` and as {@link readHuFormat}
  */
-export function summariseInstance(file: DicomFile): InstanceSummary {
-  const { dataset } = file;
-  const format = readHuFormat(dataset);
-  if (format.frames !== 1) {
+export function summariseInstance(file: DicomFile, frame = 0): InstanceSummary {
+  return summariseFrame(file, readFrameDataset(file.dataset, frame), frame, "CT");
+}
+
+function summariseFrame(
+  file: DicomFile,
+  dataset: DicomDataset,
+  frame: number,
+  modalities: ModalityChoice,
+): InstanceSummary {
+  const format = modalities === "CT" ? readHuFormat(dataset) : readGrayscaleFormat(dataset);
+  if (format.frames !== 1 && !hasFunctionalGroups(file.dataset)) {
     throw new DicomError(
       "UNSUPPORTED_PIXEL_FORMAT",
-      `a classic CT image has one frame but this one declares ${format.frames}`,
+      `a classic image has one frame but this one declares ${format.frames}`,
     );
   }
   const position = requireNumbers(dataset, TAG.ImagePositionPatient, 3, "Image Position (Patient)");
@@ -172,8 +263,10 @@ export function summariseInstance(file: DicomFile): InstanceSummary {
   }
   const [columnDirection, rowDirection] = readDirections(orientation);
   return {
-    sopClassUid: readUid(dataset, TAG.SOPClassUID) ?? CT_IMAGE_STORAGE,
+    sopClassUid: readUid(dataset, TAG.SOPClassUID) ?? "1.2.840.10008.5.1.4.1.1.2",
     sopInstanceUid: requireUid(dataset, TAG.SOPInstanceUID, "SOP Instance UID"),
+    frame,
+    modality: readText(dataset, TAG.Modality) ?? "CT",
     seriesInstanceUid: requireUid(dataset, TAG.SeriesInstanceUID, "Series Instance UID"),
     studyInstanceUid: requireUid(dataset, TAG.StudyInstanceUID, "Study Instance UID"),
     transferSyntaxUid: file.transferSyntaxUid,
@@ -184,8 +277,12 @@ export function summariseInstance(file: DicomFile): InstanceSummary {
     pixelSpacingMm: [spacing[0], spacing[1]],
     instanceNumber: findNumber(dataset, TAG.InstanceNumber),
     seriesNumber: findNumber(dataset, TAG.SeriesNumber),
-    acquisitionNumber: findNumber(dataset, TAG.AcquisitionNumber),
-    imageType: readTexts(dataset, TAG.ImageType) ?? [],
+    acquisitionNumber:
+      findNumber(dataset, TAG.FrameAcquisitionNumber) ?? findNumber(dataset, TAG.AcquisitionNumber),
+    stackId: readText(dataset, TAG.StackID),
+    temporalPosition:
+      findNumber(dataset, TAG.TemporalPositionIndex) ?? findNumber(dataset, TAG.TemporalPositionIdentifier),
+    imageType: readTexts(dataset, TAG.FrameType) ?? readTexts(dataset, TAG.ImageType) ?? [],
     derivedByAlara: isDerivedByAlara(dataset),
     facts: readFacts(dataset),
   };
@@ -201,16 +298,19 @@ function readFacts(dataset: DicomDataset): InstanceFacts {
     scanOptions: readTexts(dataset, TAG.ScanOptions)?.join("\\"),
     patientPosition: readText(dataset, TAG.PatientPosition),
     tubeVoltageKv: findPositive(dataset, TAG.KVP),
-    tubeCurrentMa: findPositive(dataset, TAG.XRayTubeCurrent),
-    exposureMas: findPositive(dataset, TAG.Exposure),
-    exposureTimeMs: findPositive(dataset, TAG.ExposureTime),
+    tubeCurrentMa:
+      findPositive(dataset, TAG.XRayTubeCurrent) ?? findPositive(dataset, TAG.XRayTubeCurrentInmA),
+    exposureMas: findPositive(dataset, TAG.Exposure) ?? findPositive(dataset, TAG.ExposureInmAs),
+    exposureTimeMs: findPositive(dataset, TAG.ExposureTime) ?? findPositive(dataset, TAG.ExposureTimeInms),
     ctdiVolMgy: findPositive(dataset, TAG.CTDIvol),
     spiralPitch: findPositive(dataset, TAG.SpiralPitchFactor),
     sliceThicknessMm: findPositive(dataset, TAG.SliceThickness),
     spacingBetweenSlicesMm: findPositive(dataset, TAG.SpacingBetweenSlices),
     reconstructionDiameterMm: findPositive(dataset, TAG.ReconstructionDiameter),
     gantryTiltDegrees: findNumber(dataset, TAG.GantryDetectorTilt),
-    hasContrastAgent: readText(dataset, TAG.ContrastBolusAgent) !== undefined,
+    hasContrastAgent:
+      readText(dataset, TAG.ContrastBolusAgent) !== undefined ||
+      dataset.elements.has(TAG.ContrastBolusAgentSequence),
     lossyCompressed: readText(dataset, TAG.LossyImageCompression) === "01",
   };
 }

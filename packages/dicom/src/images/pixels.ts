@@ -1,7 +1,7 @@
 /**
- * From stored bytes to Hounsfield units and back: Image Pixel, Modality LUT and padding attributes (PS3.3 C.7.6.3,
- * C.11.1, C.7.5.1.1.2), HU = slope · stored + intercept. Decoding then encoding unchanged values gives the same
- * stored values bit for bit.
+ * From stored bytes to Hounsfield units (or another modality's values) and back: Image Pixel, Modality LUT and padding
+ * attributes (PS3.3 C.7.6.3, C.11.1, C.7.5.1.1.2), value = slope · stored + intercept. Decoding then encoding
+ * unchanged values gives the same stored values bit for bit.
  */
 
 import { readFrameBytes } from "../codecs/encapsulation.ts";
@@ -10,6 +10,8 @@ import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readNumber, readText } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
+import { readFrameDataset } from "./functional-groups.ts";
+import { applyModalityLut, type ModalityLut, readModalityLut } from "./modality-lut.ts";
 
 /** HU = slope · stored + intercept. */
 export interface Rescale {
@@ -23,16 +25,37 @@ export interface PaddingRange {
   readonly maximum: number;
 }
 
-/** How one CT image maps stored values to HU. */
-export interface HuFormat extends FrameFormat {
+/** How one grayscale image of any modality maps stored values to its own. */
+export interface GrayscaleFormat extends FrameFormat {
+  /** `"HU"` where the values are Hounsfield units, else `"arbitrary"`. */
+  readonly unit: "HU" | "arbitrary";
+  /** What the header calls the values: Rescale Type, or Units in PET; `undefined` when it does not say. */
+  readonly valueType: string | undefined;
+  /** 1 · stored + 0 where the header states none, and where there is a `lut`. */
   readonly rescale: Rescale;
+  /** A table in place of the rescale. */
+  readonly lut: ModalityLut | undefined;
   readonly padding: PaddingRange | undefined;
+}
+
+/** How one CT image maps stored values to HU. */
+export interface HuFormat extends GrayscaleFormat {
+  readonly unit: "HU";
 }
 
 /** Words as stored, before the stored bits are cut out. */
 type Words = Uint8Array | Uint16Array | Uint32Array;
 
-/** One decoded slice. */
+/** One decoded frame. */
+export interface GrayscaleFrame<F extends GrayscaleFormat = GrayscaleFormat> {
+  readonly format: F;
+  /** `[row][column]`; padding pixels too are mapped unless a value for them was given. */
+  readonly values: Float32Array;
+  /** 1 where the pixel is padding; `undefined` when the image declares no padding value. */
+  readonly paddingMask: Uint8Array | undefined;
+}
+
+/** One decoded CT slice. */
 export interface HuSlice {
   readonly format: HuFormat;
   /** HU, `[row][column]`; padding pixels too are rescaled unless `paddingHu` was given. */
@@ -42,34 +65,61 @@ export interface HuSlice {
 }
 
 /**
- * Reads how a monochrome CT image maps to HU.
+ * Reads how a monochrome image maps to its modality's values. CT counts as HU unless it says otherwise; CT without
+ * any mapping is refused, other modalities then hold stored values.
  *
- * @throws DicomError `UNSUPPORTED_PHOTOMETRIC`, `NOT_HU`, `MISSING_ATTRIBUTE` (no rescale), `INVALID_VALUE` (slope 0)
+ * @param dataset - of a classic image or of one frame
+ * @throws DicomError `UNSUPPORTED_PHOTOMETRIC`, `MISSING_ATTRIBUTE` (CT without rescale), `INVALID_VALUE`
  */
-export function readHuFormat(dataset: DicomDataset): HuFormat {
+export function readGrayscaleFormat(dataset: DicomDataset): GrayscaleFormat {
   const format = readFrameFormat(dataset);
   if (format.samplesPerPixel !== 1 || !/^MONOCHROME[12]$/.test(format.photometricInterpretation)) {
     throw new DicomError(
       "UNSUPPORTED_PHOTOMETRIC",
-      `the image has ${format.samplesPerPixel} samples per pixel and is not MONOCHROME: it holds no Hounsfield units`,
+      `the image has ${format.samplesPerPixel} samples per pixel and is not MONOCHROME: it holds no Hounsfield units or other measured values`,
     );
   }
-  const type = readText(dataset, TAG.RescaleType);
-  if (type !== undefined && type !== "HU") {
-    throw new DicomError("NOT_HU", "Rescale Type is not HU, so the values are not Hounsfield units");
-  }
+  const isCt = (readText(dataset, TAG.Modality) ?? "CT") === "CT";
+  const lut = readModalityLut(dataset, format);
+  const type = lut === undefined ? readText(dataset, TAG.RescaleType) : lut.type;
+  const unit = (type ?? (isCt ? "HU" : undefined)) === "HU" ? "HU" : "arbitrary";
+  const padding = readPadding(dataset, format);
+  const valueType = type ?? readText(dataset, TAG.Units) ?? (unit === "HU" ? "HU" : undefined);
+  const common = { ...format, unit, valueType, padding } as const;
+  if (lut !== undefined) return { ...common, lut, rescale: { slope: 1, intercept: 0 } };
   const slope = readNumber(dataset, TAG.RescaleSlope);
   const intercept = readNumber(dataset, TAG.RescaleIntercept);
   if (slope === undefined || intercept === undefined) {
-    throw new DicomError(
-      "MISSING_ATTRIBUTE",
-      dataset.elements.has(TAG.ModalityLUTSequence)
-        ? "the image maps its values by a Modality LUT, not by Rescale Slope and Intercept; only these are read"
-        : "Rescale Slope or Intercept is missing, so stored values cannot become Hounsfield units",
-    );
+    if (isCt) {
+      throw new DicomError(
+        "MISSING_ATTRIBUTE",
+        "Rescale Slope or Intercept is missing, so stored values cannot become Hounsfield units",
+      );
+    }
+    const scaling = readNumber(dataset, TAG.DoseGridScaling);
+    return { ...common, lut, rescale: { slope: scaling ?? slope ?? 1, intercept: intercept ?? 0 } };
   }
   if (slope === 0) throw new DicomError("INVALID_VALUE", "Rescale Slope is 0");
-  return { ...format, rescale: { slope, intercept }, padding: readPadding(dataset, format) };
+  return { ...common, lut, rescale: { slope, intercept } };
+}
+
+/**
+ * Reads how a monochrome CT image maps to HU.
+ *
+ * @throws DicomError `NOT_HU` and as {@link readGrayscaleFormat}
+ */
+export function readHuFormat(dataset: DicomDataset): HuFormat {
+  return requireHu(readGrayscaleFormat(dataset));
+}
+
+function requireHu(format: GrayscaleFormat): HuFormat {
+  if (format.unit !== "HU") {
+    throw new DicomError(
+      "NOT_HU",
+      "the modality or the Rescale Type is not that of Hounsfield units; only CT in HU can go here",
+    );
+  }
+  return { ...format, unit: format.unit };
 }
 
 /** Padding attributes are US or SS by Pixel Representation, whatever VR the file claims. */
@@ -128,44 +178,71 @@ export interface DecodeHuOptions {
 /**
  * Decodes one frame to Hounsfield units.
  *
- * @throws DicomError as {@link readHuFormat} and {@link readFrameBytes}
+ * @throws DicomError as {@link readHuFormat}, {@link readFrameDataset} and {@link readFrameBytes}
  * @remarks PS3.3 C.11.1.1.2. Tested against pydicom on signed, unsigned, 8/16/32-bit and shifted High Bit images.
  */
 export async function decodeHu(file: DicomFile, options: DecodeHuOptions = {}): Promise<HuSlice> {
-  const format = readHuFormat(file.dataset);
-  const bytes = await readFrameBytes(file, format, options.frame ?? 0);
-  return rescaleFrame(bytes, format, options.paddingHu);
+  const frame = options.frame ?? 0;
+  const format = readHuFormat(readFrameDataset(file.dataset, frame));
+  const { values, paddingMask } = mapFrame(
+    await readFrameBytes(file, format, frame),
+    format,
+    options.paddingHu,
+  );
+  return { format, hu: values, paddingMask };
 }
 
-function rescaleFrame(bytes: Uint8Array, format: HuFormat, paddingHu: number | undefined): HuSlice {
+/**
+ * Decodes one frame of any modality's grayscale image to its own values.
+ *
+ * @param options.frame - from 0; default 0
+ * @param options.paddingValue - put where the image is padding; default: what the mapping gives
+ * @throws DicomError as {@link readGrayscaleFormat}, {@link readFrameDataset} and {@link readFrameBytes}
+ */
+export async function decodeGrayscale(
+  file: DicomFile,
+  options: { readonly frame?: number; readonly paddingValue?: number } = {},
+): Promise<GrayscaleFrame> {
+  const frame = options.frame ?? 0;
+  const format = readGrayscaleFormat(readFrameDataset(file.dataset, frame));
+  return mapFrame(await readFrameBytes(file, format, frame), format, options.paddingValue);
+}
+
+function mapFrame<F extends GrayscaleFormat>(
+  bytes: Uint8Array,
+  format: F,
+  paddingValue: number | undefined,
+): GrayscaleFrame<F> {
   const words = viewWords(bytes, format.bitsAllocated);
   const { left, right } = getShifts(format);
   const { slope, intercept } = format.rescale;
-  const hu = new Float32Array(words.length);
+  const values = new Float32Array(words.length);
   if (format.signed) {
-    for (let i = 0; i < hu.length; i++) hu[i] = ((words[i] << left) >> right) * slope + intercept;
+    for (let i = 0; i < values.length; i++) values[i] = ((words[i] << left) >> right) * slope + intercept;
   } else {
-    for (let i = 0; i < hu.length; i++) hu[i] = ((words[i] << left) >>> right) * slope + intercept;
+    for (let i = 0; i < values.length; i++) values[i] = ((words[i] << left) >>> right) * slope + intercept;
   }
   const { padding } = format;
-  if (padding === undefined) return { format, hu, paddingMask: undefined };
-  const paddingMask = new Uint8Array(words.length);
-  for (let i = 0; i < hu.length; i++) {
-    const shifted = words[i] << left;
-    const stored = format.signed ? shifted >> right : shifted >>> right;
-    if (stored >= padding.minimum && stored <= padding.maximum) {
-      paddingMask[i] = 1;
-      if (paddingHu !== undefined) hu[i] = paddingHu;
+  const paddingMask = padding === undefined ? undefined : new Uint8Array(words.length);
+  if (padding !== undefined && paddingMask !== undefined) {
+    for (let i = 0; i < values.length; i++) {
+      const shifted = words[i] << left;
+      const stored = format.signed ? shifted >> right : shifted >>> right;
+      if (stored >= padding.minimum && stored <= padding.maximum) paddingMask[i] = 1;
     }
   }
-  return { format, hu, paddingMask };
+  if (format.lut !== undefined) applyModalityLut(values, format.lut);
+  if (paddingMask !== undefined && paddingValue !== undefined) {
+    for (let i = 0; i < values.length; i++) if (paddingMask[i] === 1) values[i] = paddingValue;
+  }
+  return { format, values, paddingMask };
 }
 
 /** Encoded frame with what the header must say about it. */
 export interface EncodedFrame {
   /** Native little-endian bytes. */
   readonly bytes: Uint8Array;
-  /** Stored values, padding included. */
+  /** Stored values; padding is counted only where there is nothing else. */
   readonly smallest: number;
   readonly largest: number;
   /** Pixels whose value did not fit Bits Stored. */
@@ -188,6 +265,12 @@ function roundHalfEven(x: number): number {
  * @remarks Bits outside Bits Stored are kept, except that sign extension follows the new sign.
  */
 export function encodeHu(source: Uint8Array, format: HuFormat, hu: Float32Array): EncodedFrame {
+  if (format.lut !== undefined) {
+    throw new DicomError(
+      "UNSUPPORTED_PIXEL_FORMAT",
+      "the image maps its values by a Modality LUT, which cannot be inverted for new values; write a new series instead",
+    );
+  }
   const words = viewWords(source, format.bitsAllocated);
   if (hu.length !== words.length) {
     throw new DicomError(
@@ -231,8 +314,13 @@ export function encodeHu(source: Uint8Array, format: HuFormat, hu: Float32Array)
       const placed = stored << shift;
       outWords[i] = extendsSign ? placed : (words[i] & outside) | (placed & ~outside);
     }
+    if (isPadding) continue;
     if (stored < smallest) smallest = stored;
     if (stored > largest) largest = stored;
+  }
+  if (smallest > largest && padding !== undefined) {
+    smallest = Math.max(low, padding.minimum);
+    largest = Math.min(high, padding.maximum);
   }
   return { bytes: out, smallest, largest, clampedPixels };
 }

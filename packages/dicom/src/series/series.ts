@@ -1,6 +1,7 @@
 /**
- * Series assembly: from a pile of files to stacks of CT slices sorted along their normal, with what is wrong with
- * each said in coded findings. Pixels stay where they are until a slice is asked for.
+ * Series assembly: from a pile of files to stacks of slices sorted along their normal, with what is wrong with each
+ * said in coded findings. A slice is a classic image or a frame of a multi-frame one. Pixels stay where they are
+ * until a slice is asked for.
  */
 import { createVolume, type GridGeometry, type LongWorkOptions, type Volume } from "@alara/core";
 import type { DicomFile } from "../dataset/dataset.ts";
@@ -11,16 +12,17 @@ import { DicomError } from "../errors.ts";
 import {
   type InstanceSource,
   type InstanceSummary,
+  type ModalityChoice,
   type SkippedInstance,
   scanInstance,
 } from "../images/instance.ts";
-import { type DecodeHuOptions, decodeHu, type HuSlice } from "../images/pixels.ts";
+import { type DecodeHuOptions, decodeGrayscale, decodeHu, type HuSlice } from "../images/pixels.ts";
 import type { DicomLimits } from "../limits.ts";
 import { type SeriesFacts, summariseFacts } from "./series-facts.ts";
 import { findSeriesProblems, type SeriesFinding } from "./series-findings.ts";
 import { createSeriesGrid, measureLayout } from "./series-geometry.ts";
 
-/** One slice of a series. */
+/** One slice of a series: frame `summary.frame` of a source. */
 export interface SeriesSlice {
   readonly source: InstanceSource;
   readonly summary: InstanceSummary;
@@ -28,8 +30,12 @@ export interface SeriesSlice {
   readonly alongNormalMm: number;
 }
 
-/** A stack of CT slices of one size and orientation. */
+/** A stack of slices of one size and orientation. */
 export interface Series {
+  /** Modality (0008,0060): "CT", "MR", "PT", … */
+  readonly modality: string;
+  /** What a voxel holds; `"arbitrary"` series are read as volumes and refused by everything made for CT. */
+  readonly unit: "HU" | "arbitrary";
   readonly seriesInstanceUid: string;
   readonly studyInstanceUid: string;
   readonly seriesNumber: number | undefined;
@@ -56,6 +62,8 @@ export interface SeriesCollection {
 /** Options of {@link scanSeries}. */
 export interface ScanSeriesOptions extends LongWorkOptions {
   readonly limits?: DicomLimits;
+  /** `"any"` takes grayscale images of other modalities too, e.g. for conversion. Default `"CT"`. */
+  readonly modalities?: ModalityChoice;
 }
 
 /**
@@ -70,50 +78,47 @@ export async function scanSeries(
   sources: readonly InstanceSource[],
   options: ScanSeriesOptions = {},
 ): Promise<SeriesCollection> {
-  const found: ScannedSlice[] = [];
+  const found = new Map<string, ScannedSlice[]>();
   const skipped: SkippedInstance[] = [];
-  const scanOptions = options.limits === undefined ? {} : { limits: options.limits };
+  const limits = options.limits === undefined ? {} : { limits: options.limits };
+  const scanOptions = { ...limits, modalities: options.modalities ?? "CT" };
   let done = 0;
   for (const source of sources) {
     options.signal?.throwIfAborted();
     const scanned = await scanInstance(source, scanOptions);
-    if (scanned.kind === "ct") found.push(scanned);
-    else skipped.push(scanned.skipped);
+    if (scanned.kind === "skipped") skipped.push(scanned.skipped);
+    else {
+      skipped.push(...scanned.skipped);
+      const uid = scanned.frames[0].sopInstanceUid;
+      const earlier = found.get(uid)?.[0].source;
+      if (earlier !== undefined) skipped.push(await describeRepeat(earlier, source));
+      else
+        found.set(
+          uid,
+          scanned.frames.map((summary) => ({ source, summary })),
+        );
+    }
     options.onProgress?.({ phase: "reading headers", done: ++done, total: sources.length, unit: "files" });
   }
-  const unique = await dropDuplicates(found, skipped);
-  return { series: assembleSeries(unique, scanOptions), skipped };
+  return { series: assembleSeries([...found.values()].flat(), limits), skipped };
 }
 
-/** A CT slice that scanning found. */
+/** A slice that scanning found: a classic image, or frame `summary.frame` of a multi-frame one. */
 export interface ScannedSlice {
   readonly source: InstanceSource;
   readonly summary: InstanceSummary;
 }
 
 /** One SOP Instance UID must stand for one content: repeats are dropped and said so, contradictions too. */
-async function dropDuplicates(
-  found: readonly ScannedSlice[],
-  skipped: SkippedInstance[],
-): Promise<ScannedSlice[]> {
-  const byUid = new Map<string, ScannedSlice>();
-  for (const slice of found) {
-    const uid = slice.summary.sopInstanceUid;
-    const earlier = byUid.get(uid);
-    if (earlier === undefined) {
-      byUid.set(uid, slice);
-      continue;
-    }
-    const isSame = equalBytes(await earlier.source.read(), await slice.source.read());
-    skipped.push({
-      name: slice.source.name,
-      code: isSame ? "DUPLICATE_INSTANCE" : "SOP_UID_CONFLICT",
-      reason: isSame
-        ? `the same file as ${earlier.source.name}`
-        : `has the SOP Instance UID of ${earlier.source.name} but other content; the first one is used`,
-    });
-  }
-  return [...byUid.values()];
+async function describeRepeat(earlier: InstanceSource, source: InstanceSource): Promise<SkippedInstance> {
+  const isSame = equalBytes(await earlier.read(), await source.read());
+  return {
+    name: source.name,
+    code: isSame ? "DUPLICATE_INSTANCE" : "SOP_UID_CONFLICT",
+    reason: isSame
+      ? `the same file as ${earlier.name}`
+      : `has the SOP Instance UID of ${earlier.name} but other content; the first one is used`,
+  };
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -123,8 +128,8 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Groups slices into series: by Series Instance UID, split by size, pixel spacing and orientation, and by acquisition
- * or kernel where several share one position.
+ * Groups slices into series: by Series Instance UID, split by size, pixel spacing and orientation, and by stack,
+ * temporal position, acquisition or kernel where several share one position.
  *
  * @returns most slices first
  */
@@ -170,6 +175,8 @@ function splitByOrientation(slices: readonly ScannedSlice[]): ScannedSlice[][] {
 function hasSamePlane(a: InstanceSummary, b: InstanceSummary): boolean {
   const isClose = (x: number, y: number, tolerance: number): boolean => Math.abs(x - y) <= tolerance;
   return (
+    a.modality === b.modality &&
+    a.format.unit === b.format.unit &&
     a.format.rows === b.format.rows &&
     a.format.columns === b.format.columns &&
     isClose(a.pixelSpacingMm[0], b.pixelSpacingMm[0], 1e-4 * a.pixelSpacingMm[0]) &&
@@ -179,12 +186,14 @@ function hasSamePlane(a: InstanceSummary, b: InstanceSummary): boolean {
   );
 }
 
-/** Where positions repeat, tries acquisition number and then kernel as what tells the stacks apart. */
+/** Where positions repeat, tries stack, time, acquisition number and then kernel as what tells the stacks apart. */
 function splitRepeatedPositions(slices: readonly ScannedSlice[]): ScannedSlice[][] {
   const countRepeats = (stack: readonly ScannedSlice[]): number =>
     measureLayout(stack.map((slice) => slice.summary)).duplicatePositions;
   if (countRepeats(slices) === 0) return [[...slices]];
   const keys: ((slice: ScannedSlice) => string)[] = [
+    (slice) => String(slice.summary.stackId),
+    (slice) => String(slice.summary.temporalPosition),
     (slice) => String(slice.summary.acquisitionNumber),
     (slice) => String(slice.summary.facts.kernel),
   ];
@@ -210,6 +219,8 @@ function createSeries(
   const facts = summariseFacts(summaries, layout.stepMm);
   const findings = findSeriesProblems(summaries, layout, facts, stacksInUid);
   return {
+    modality: first.modality,
+    unit: first.format.unit,
     seriesInstanceUid: first.seriesInstanceUid,
     studyInstanceUid: first.studyInstanceUid,
     seriesNumber: first.seriesNumber,
@@ -228,8 +239,11 @@ function createSeries(
   };
 }
 
+/** The multi-frame file that a series was read from last: its frames are asked for one after the other. */
+const openFiles = new WeakMap<Series, { readonly source: InstanceSource; readonly file: DicomFile }>();
+
 /**
- * Reads one slice's file again.
+ * Reads the file that holds a slice again. A multi-frame file is kept until a slice of another one is asked for.
  *
  * @throws DicomError `OUT_OF_RANGE`; `SOURCE_CHANGED` when the source now holds another instance
  */
@@ -238,6 +252,8 @@ export async function readSeriesFile(series: Series, slice: number): Promise<Dic
   if (entry === undefined) {
     throw new DicomError("OUT_OF_RANGE", `slice ${slice} is outside 0..${series.slices.length - 1}`);
   }
+  const open = openFiles.get(series);
+  if (open !== undefined && open.source === entry.source) return open.file;
   const bytes = await entry.source.read();
   const file = readDicomFile(bytes, series.limits === undefined ? {} : { limits: series.limits });
   if (readUid(file.dataset, TAG.SOPInstanceUID) !== entry.summary.sopInstanceUid) {
@@ -246,6 +262,7 @@ export async function readSeriesFile(series: Series, slice: number): Promise<Dic
       `${entry.source.name} holds another instance than when it was scanned`,
     );
   }
+  if (entry.summary.format.frames > 1) openFiles.set(series, { source: entry.source, file });
   return file;
 }
 
@@ -253,36 +270,73 @@ export async function readSeriesFile(series: Series, slice: number): Promise<Dic
  * Decodes one slice to HU, reading its file now.
  *
  * @returns HU `[row][column]` and the padding mask
- * @throws DicomError as {@link readSeriesFile} and {@link decodeHu}
+ * @throws DicomError `NOT_HU` for other modalities; as {@link readSeriesFile} and {@link decodeHu}
  */
 export async function decodeSliceHu(
   series: Series,
   slice: number,
   options: Pick<DecodeHuOptions, "paddingHu"> = {},
 ): Promise<HuSlice> {
-  return decodeHu(await readSeriesFile(series, slice), options);
+  const file = await readSeriesFile(series, slice);
+  return decodeHu(file, { ...options, frame: series.slices[slice].summary.frame });
 }
 
 /** Options of {@link decodeVolume}. */
 export interface DecodeVolumeOptions extends LongWorkOptions, Pick<DecodeHuOptions, "paddingHu"> {}
 
 /**
- * Decodes a whole series; 4 bytes per voxel are held. For long series prefer {@link decodeSliceHu} slice by slice.
+ * Decodes a whole CT series; 4 bytes per voxel are held. For long series prefer {@link decodeSliceHu} slice by slice.
  *
  * Irregular series are decoded too: slices stand at their index, and `series.isRegular` says what that is worth.
  *
- * @throws DicomError as {@link decodeSliceHu}; the signal's reason
+ * @throws DicomError `NOT_HU` for other modalities; as {@link decodeSliceHu}; the signal's reason
  */
 export async function decodeVolume(series: Series, options: DecodeVolumeOptions = {}): Promise<Volume<"HU">> {
+  if (series.unit !== "HU") {
+    throw new DicomError(
+      "NOT_HU",
+      `the series (${series.modality}) holds no Hounsfield units; this step is for CT`,
+    );
+  }
   const volume = createVolume("HU", series.geometry);
-  const plane = series.geometry.size[1] * series.geometry.size[2];
   const sliceOptions = options.paddingHu === undefined ? {} : { paddingHu: options.paddingHu };
-  const total = series.slices.length;
+  await fillVolume(volume, options, async (i) => (await decodeSliceHu(series, i, sliceOptions)).hu);
+  return volume;
+}
+
+/** Options of {@link readImageVolume}. */
+export interface ReadImageVolumeOptions extends LongWorkOptions {
+  /** Put where the image is padding; default: what the mapping gives. */
+  readonly paddingValue?: number;
+}
+
+/**
+ * Decodes a whole series of any modality: CT in HU, everything else in the units its header maps to (`"arbitrary"`).
+ *
+ * @throws DicomError as {@link readSeriesFile} and {@link decodeGrayscale}; the signal's reason
+ */
+export async function readImageVolume(
+  series: Series,
+  options: ReadImageVolumeOptions = {},
+): Promise<Volume<"HU" | "arbitrary">> {
+  const volume = createVolume<"HU" | "arbitrary">(series.unit, series.geometry);
+  const padding = options.paddingValue === undefined ? {} : { paddingValue: options.paddingValue };
+  await fillVolume(volume, options, async (i) => {
+    const file = await readSeriesFile(series, i);
+    return (await decodeGrayscale(file, { ...padding, frame: series.slices[i].summary.frame })).values;
+  });
+  return volume;
+}
+
+async function fillVolume(
+  volume: Volume,
+  options: LongWorkOptions,
+  decode: (slice: number) => Promise<Float32Array>,
+): Promise<void> {
+  const [total, rows, columns] = volume.geometry.size;
   for (let i = 0; i < total; i++) {
     options.signal?.throwIfAborted();
-    const { hu } = await decodeSliceHu(series, i, sliceOptions);
-    volume.data.set(hu, i * plane);
+    volume.data.set(await decode(i), i * rows * columns);
     options.onProgress?.({ phase: "decoding", done: i + 1, total, unit: "slices" });
   }
-  return volume;
 }
