@@ -250,7 +250,7 @@ export interface EncodedFrame {
 }
 
 /** Rounds to the nearest integer, ties to even, so that rounding shifts no mean. */
-function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
