@@ -24,6 +24,12 @@ export {
   type NoiseTiles,
 } from "./noise.ts";
 export {
+  measurePatientSize,
+  type PatientSize,
+  type PatientSizeOptions,
+  type SliceGrid,
+} from "./patient-size.ts";
+export {
   type ImageRole,
   INTERVAL_MINIMUM_PATIENTS,
   QUALITY_REPORT_SCHEMA,
@@ -37,6 +43,15 @@ export {
 export { type HuWindow, LUNG_WINDOW, type Region, SOFT_TISSUE_WINDOW, WIDE_WINDOW } from "./region.ts";
 export { type ReportMeta, type ReportOptions, type RunFacts, renderReport } from "./report/render-report.ts";
 export type { Fact } from "./report/sections.ts";
+export {
+  computeSsdeFactor,
+  estimateSizeSpecificDose,
+  findSsdeModel,
+  type SizedSlice,
+  type SizeSpecificDose,
+  SSDE_MODELS,
+  type SsdeModel,
+} from "./size-specific-dose.ts";
 export { spreadSlices } from "./slices.ts";
 export { measureStructureLoss, type StructureResult } from "./structure.ts";
 export {

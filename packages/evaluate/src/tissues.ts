@@ -5,8 +5,9 @@
  * Not an organ segmentation: "bone" takes dense contrast in, bowel gas and trachea belong to no class.
  */
 import { getSliceData, type Volume } from "@alara/core";
+import { findBodySlice } from "./body.ts";
 import { EvaluateError } from "./errors.ts";
-import { dilate, erode, erodeLabels, fillHoles, labelComponents } from "./morphology.ts";
+import { dilate, erodeLabels } from "./morphology.ts";
 import type { Region } from "./region.ts";
 import { smoothGaussian } from "./smooth.ts";
 
@@ -59,28 +60,7 @@ export interface TissueMap {
   readonly paddingBelowHu: number;
 }
 
-const BODY_THRESHOLD_HU = -500;
-const BODY_OPENING_PX = 3;
-/** Components of at least this share of the largest are body too: arms, legs side by side. */
-const BODY_SHARE = 0.15;
 const AIR_DISTANCE_PX = 5;
-
-function findBodySlice(smooth: Float32Array, rows: number, columns: number): Uint8Array {
-  const dense = new Uint8Array(smooth.length);
-  for (let i = 0; i < smooth.length; i++) dense[i] = smooth[i] > BODY_THRESHOLD_HU ? 1 : 0;
-  const filled = fillHoles(dense, rows, columns);
-  const core = erode(filled, rows, columns, BODY_OPENING_PX);
-  const { labels, areas } = labelComponents(core, rows, columns);
-  let largest = 0;
-  for (const area of areas) largest = Math.max(largest, area);
-  const kept = new Uint8Array(core.length);
-  for (let i = 0; i < core.length; i++) {
-    if (labels[i] !== 0 && areas[labels[i]] >= BODY_SHARE * largest) kept[i] = 1;
-  }
-  const grown = dilate(kept, rows, columns, BODY_OPENING_PX);
-  for (let i = 0; i < grown.length; i++) grown[i] &= filled[i];
-  return fillHoles(grown, rows, columns);
-}
 
 /**
  * Finds body and tissue classes.
