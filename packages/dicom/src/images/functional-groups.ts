@@ -38,6 +38,28 @@ const SINGLE_ITEM_MACROS: ReadonlySet<number> = new Set([
   TAG.UnassignedPerFrameConvertedAttributesSequence,
 ]);
 
+/** What a group cannot say: the identity of the object and the layout of its pixels are those of the top level. */
+const TOP_LEVEL_ONLY: ReadonlySet<number> = new Set([
+  TAG.SpecificCharacterSet,
+  TAG.SOPClassUID,
+  TAG.SOPInstanceUID,
+  TAG.Modality,
+  TAG.StudyInstanceUID,
+  TAG.SeriesInstanceUID,
+  TAG.FrameOfReferenceUID,
+  TAG.SamplesPerPixel,
+  TAG.PhotometricInterpretation,
+  TAG.PlanarConfiguration,
+  TAG.NumberOfFrames,
+  TAG.Rows,
+  TAG.Columns,
+  TAG.BitsAllocated,
+  TAG.BitsStored,
+  TAG.HighBit,
+  TAG.PixelRepresentation,
+  TAG.PixelData,
+]);
+
 /** A multi-frame object's groups, opened to the level of frames. */
 interface FunctionalGroups {
   /** Top level and shared groups. */
@@ -107,12 +129,14 @@ function layMacros(elements: Map<number, DicomElement>, item: DicomDataset, oute
   const group = matchEncoding(item, outer);
   for (const element of group.elements.values()) {
     if (!SINGLE_ITEM_MACROS.has(element.tag)) {
-      elements.set(element.tag, element);
+      if (!TOP_LEVEL_ONLY.has(element.tag)) elements.set(element.tag, element);
       continue;
     }
     const macro = readItems(group, element.tag)?.[0];
     if (macro === undefined) continue;
-    for (const inner of matchEncoding(macro, outer).elements.values()) elements.set(inner.tag, inner);
+    for (const inner of matchEncoding(macro, outer).elements.values()) {
+      if (!TOP_LEVEL_ONLY.has(inner.tag)) elements.set(inner.tag, inner);
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { readFrameFormat } from "../codecs/frame-format.ts";
 import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
 import { readDicomFile } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readInteger, readNumber, readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
+import { readNumber, readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
 import { isDerivedByAlara } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
@@ -204,11 +204,10 @@ function findObjectSkipReason(dataset: DicomDataset, modalities: ModalityChoice)
   if (!dataset.elements.has(TAG.PixelData) && !imageType.includes("LOCALIZER")) {
     return { code: "NO_PIXEL_DATA", reason: "there is no Pixel Data" };
   }
-  const isMultiFrame = (readInteger(dataset, TAG.NumberOfFrames) ?? 1) > 1 || ENHANCED_CLASSES.has(sopClass);
-  if (isMultiFrame && !hasFunctionalGroups(dataset)) {
+  if (ENHANCED_CLASSES.has(sopClass) && !hasFunctionalGroups(dataset)) {
     return {
       code: "MULTI_FRAME",
-      reason: "a multi-frame object without functional groups: where its frames lie is not stated",
+      reason: "an enhanced object without functional groups: where its frames lie is not stated",
     };
   }
   return undefined;

@@ -96,8 +96,7 @@ export function readGrayscaleFormat(dataset: DicomDataset): GrayscaleFormat {
         "Rescale Slope or Intercept is missing, so stored values cannot become Hounsfield units",
       );
     }
-    const scaling = readNumber(dataset, TAG.DoseGridScaling);
-    return { ...common, lut, rescale: { slope: scaling ?? slope ?? 1, intercept: intercept ?? 0 } };
+    return { ...common, lut, rescale: { slope: slope ?? 1, intercept: intercept ?? 0 } };
   }
   if (slope === 0) throw new DicomError("INVALID_VALUE", "Rescale Slope is 0");
   return { ...common, lut, rescale: { slope, intercept } };
@@ -250,7 +249,7 @@ export interface EncodedFrame {
 }
 
 /** Rounds to the nearest integer, ties to even, so that rounding shifts no mean. */
-export function roundHalfEven(x: number): number {
+export export function roundHalfEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
