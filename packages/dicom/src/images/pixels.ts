@@ -249,7 +249,7 @@ export interface EncodedFrame {
 }
 
 /** Rounds to the nearest integer, ties to even, so that rounding shifts no mean. */
-export export function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
