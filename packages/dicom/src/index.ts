@@ -60,7 +60,6 @@ export {
 export { DicomError, type DicomErrorCode } from "./errors.ts";
 export { hasFunctionalGroups, readFrameDataset } from "./images/functional-groups.ts";
 export {
-  type InstanceFacts,
   type InstanceSource,
   type InstanceSummary,
   type ModalityChoice,
@@ -71,6 +70,7 @@ export {
   scanInstance,
   summariseInstance,
 } from "./images/instance.ts";
+export type { InstanceFacts } from "./images/instance-facts.ts";
 export type { ModalityLut } from "./images/modality-lut.ts";
 export {
   type DecodeHuOptions,

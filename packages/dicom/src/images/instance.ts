@@ -7,11 +7,12 @@ import { readFrameFormat } from "../codecs/frame-format.ts";
 import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
 import { readDicomFile } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readNumber, readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
+import { readNumbers, readText, readTexts, readUid } from "../dataset/values.ts";
 import { isDerivedByAlara } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
 import { hasFunctionalGroups, readFrameDataset } from "./functional-groups.ts";
+import { findNumber, type InstanceFacts, readInstanceFacts } from "./instance-facts.ts";
 import { type GrayscaleFormat, readGrayscaleFormat, readHuFormat } from "./pixels.ts";
 
 /** Something that can be read again and again: a file, a blob, bytes in memory. */
@@ -70,29 +71,6 @@ export interface InstanceSummary {
   readonly imageType: readonly string[];
   readonly derivedByAlara: boolean;
   readonly facts: InstanceFacts;
-}
-
-/** Header facts of one image; absent or malformed ones are `undefined`. */
-export interface InstanceFacts {
-  readonly manufacturer: string | undefined;
-  readonly model: string | undefined;
-  readonly bodyPart: string | undefined;
-  readonly kernel: string | undefined;
-  readonly filterType: string | undefined;
-  readonly scanOptions: string | undefined;
-  readonly patientPosition: string | undefined;
-  readonly tubeVoltageKv: number | undefined;
-  readonly tubeCurrentMa: number | undefined;
-  readonly exposureMas: number | undefined;
-  readonly exposureTimeMs: number | undefined;
-  readonly ctdiVolMgy: number | undefined;
-  readonly spiralPitch: number | undefined;
-  readonly sliceThicknessMm: number | undefined;
-  readonly spacingBetweenSlicesMm: number | undefined;
-  readonly reconstructionDiameterMm: number | undefined;
-  readonly gantryTiltDegrees: number | undefined;
-  readonly hasContrastAgent: boolean;
-  readonly lossyCompressed: boolean;
 }
 
 const SECONDARY_CAPTURE_PREFIX = "1.2.840.10008.5.1.4.1.1.7";
@@ -283,50 +261,8 @@ function summariseFrame(
       findNumber(dataset, TAG.TemporalPositionIndex) ?? findNumber(dataset, TAG.TemporalPositionIdentifier),
     imageType: readTexts(dataset, TAG.FrameType) ?? readTexts(dataset, TAG.ImageType) ?? [],
     derivedByAlara: isDerivedByAlara(dataset),
-    facts: readFacts(dataset),
+    facts: readInstanceFacts(dataset),
   };
-}
-
-function readFacts(dataset: DicomDataset): InstanceFacts {
-  return {
-    manufacturer: readText(dataset, TAG.Manufacturer),
-    model: readText(dataset, TAG.ManufacturerModelName),
-    bodyPart: readText(dataset, TAG.BodyPartExamined),
-    kernel: readTexts(dataset, TAG.ConvolutionKernel)?.join("\\"),
-    filterType: readText(dataset, TAG.FilterType),
-    scanOptions: readTexts(dataset, TAG.ScanOptions)?.join("\\"),
-    patientPosition: readText(dataset, TAG.PatientPosition),
-    tubeVoltageKv: findPositive(dataset, TAG.KVP),
-    tubeCurrentMa:
-      findPositive(dataset, TAG.XRayTubeCurrent) ?? findPositive(dataset, TAG.XRayTubeCurrentInmA),
-    exposureMas: findPositive(dataset, TAG.Exposure) ?? findPositive(dataset, TAG.ExposureInmAs),
-    exposureTimeMs: findPositive(dataset, TAG.ExposureTime) ?? findPositive(dataset, TAG.ExposureTimeInms),
-    ctdiVolMgy: findPositive(dataset, TAG.CTDIvol),
-    spiralPitch: findPositive(dataset, TAG.SpiralPitchFactor),
-    sliceThicknessMm: findPositive(dataset, TAG.SliceThickness),
-    spacingBetweenSlicesMm: findPositive(dataset, TAG.SpacingBetweenSlices),
-    reconstructionDiameterMm: findPositive(dataset, TAG.ReconstructionDiameter),
-    gantryTiltDegrees: findNumber(dataset, TAG.GantryDetectorTilt),
-    hasContrastAgent:
-      readText(dataset, TAG.ContrastBolusAgent) !== undefined ||
-      dataset.elements.has(TAG.ContrastBolusAgentSequence),
-    lossyCompressed: readText(dataset, TAG.LossyImageCompression) === "01",
-  };
-}
-
-/** A number that facts can do without: malformed is absent. */
-function findNumber(dataset: DicomDataset, tag: number): number | undefined {
-  try {
-    return readNumber(dataset, tag);
-  } catch (error) {
-    if (error instanceof DicomError) return undefined;
-    throw error;
-  }
-}
-
-function findPositive(dataset: DicomDataset, tag: number): number | undefined {
-  const value = findNumber(dataset, tag);
-  return value !== undefined && value > 0 ? value : undefined;
 }
 
 function requireNumbers(dataset: DicomDataset, tag: number, count: number, name: string): number[] {

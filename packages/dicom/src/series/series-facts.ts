@@ -2,7 +2,8 @@
  * The dose- and image-relevant header facts of a series, with units in the names. No identity of the patient, no
  * dates, no free text written about a person.
  */
-import type { InstanceFacts, InstanceSummary } from "../images/instance.ts";
+import type { InstanceSummary } from "../images/instance.ts";
+import type { InstanceFacts } from "../images/instance-facts.ts";
 import type { Rescale } from "../images/pixels.ts";
 
 /** Smallest, middle and largest value over the slices that state one. */
