@@ -13,7 +13,13 @@ import { decodeRleFrame, encodeRleFrame } from "./rle.ts";
 export interface TransferSyntax {
   readonly uid: string;
   readonly name: string;
+  /** Layout in memory. */
   readonly encoding: DicomEncoding;
+  /**
+   * How the file's bytes differ from `encoding`: `big-endian` (retired, read only) and `deflated` files hold the
+   * dataset of Explicit VR Little Endian in another form. Absent: not at all.
+   */
+  readonly storage?: "big-endian" | "deflated";
   /** Pixel data in fragments (PS3.5 §A.4) rather than native. */
   readonly encapsulated: boolean;
   /** Whether encoding may lose information. */
@@ -30,6 +36,8 @@ export interface TransferSyntax {
 export const TRANSFER_SYNTAX_UID = {
   implicitLittleEndian: "1.2.840.10008.1.2",
   explicitLittleEndian: "1.2.840.10008.1.2.1",
+  deflatedExplicitLittleEndian: "1.2.840.10008.1.2.1.99",
+  explicitBigEndian: "1.2.840.10008.1.2.2",
   jpegLsLossless: "1.2.840.10008.1.2.4.80",
   jpegLsNearLossless: "1.2.840.10008.1.2.4.81",
   rleLossless: "1.2.840.10008.1.2.5",
@@ -47,6 +55,22 @@ const syntaxes: readonly TransferSyntax[] = [
     uid: TRANSFER_SYNTAX_UID.explicitLittleEndian,
     name: "Explicit VR Little Endian",
     encoding: "explicit-le",
+    encapsulated: false,
+    lossy: false,
+  },
+  {
+    uid: TRANSFER_SYNTAX_UID.deflatedExplicitLittleEndian,
+    name: "Deflated Explicit VR Little Endian",
+    encoding: "explicit-le",
+    storage: "deflated",
+    encapsulated: false,
+    lossy: false,
+  },
+  {
+    uid: TRANSFER_SYNTAX_UID.explicitBigEndian,
+    name: "Explicit VR Big Endian",
+    encoding: "explicit-le",
+    storage: "big-endian",
     encapsulated: false,
     lossy: false,
   },
@@ -87,8 +111,6 @@ export const transferSyntaxes: Registry<TransferSyntax> = createRegistry(
 
 /** Names of syntaxes that are known but not read, for messages. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
-  "1.2.840.10008.1.2.2": "Explicit VR Big Endian",
-  "1.2.840.10008.1.2.1.99": "Deflated Explicit VR Little Endian",
   "1.2.840.10008.1.2.4.50": "JPEG Baseline",
   "1.2.840.10008.1.2.4.51": "JPEG Extended",
   "1.2.840.10008.1.2.4.57": "JPEG Lossless",

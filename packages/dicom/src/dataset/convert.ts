@@ -2,8 +2,10 @@
  * Rewrites datasets item by item: implicit to explicit VR, and without private elements. Sequences are opened only
  * where something in them changes; depth is bounded by the reader's limit.
  */
+
+import { hasShortLength } from "./cursor.ts";
 import type { DicomDataset, DicomElement } from "./dataset.ts";
-import { hasShortLength, readItems } from "./read.ts";
+import { readItems } from "./read.ts";
 import { findVr, isPrivateTag, TAG } from "./tags.ts";
 import { readInteger } from "./values.ts";
 import { encodeItems } from "./write.ts";

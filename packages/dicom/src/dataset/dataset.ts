@@ -4,7 +4,7 @@
  */
 import type { DicomLimits } from "../limits.ts";
 
-/** How elements are laid out: value representation written or implied; little endian. */
+/** How elements are laid out in memory: value representation written or implied; always little endian. */
 export type DicomEncoding = "implicit-le" | "explicit-le";
 
 /** One element with its raw value field. */
@@ -20,7 +20,10 @@ export interface DicomElement {
   readonly bytes: Uint8Array;
   /** Whether the header said FFFFFFFF. */
   readonly undefinedLength: boolean;
-  /** Byte offset of the element's header in its file; −1 for elements made in memory. */
+  /**
+   * Byte offset of the element's header in its file (deflated files: in the inflated dataset); −1 for elements made
+   * in memory.
+   */
   readonly offset: number;
 }
 
@@ -31,6 +34,8 @@ export interface DicomDataset {
   /** 0 at the top, one more per enclosing sequence. */
   readonly depth: number;
   readonly limits: DicomLimits;
+  /** In items: Specific Character Set (0008,0005) of the nearest dataset around that has one (PS3.3 C.12.1.1.2). */
+  readonly outerCharacterSet?: DicomElement;
 }
 
 /** A file: group 0002 and the dataset. */
@@ -38,8 +43,15 @@ export interface DicomFile {
   /** File meta information, always explicit little endian; empty for files without it. */
   readonly meta: DicomDataset;
   readonly dataset: DicomDataset;
-  /** From (0002,0010); guessed from the first element when the file has no meta information. */
+  /**
+   * What `dataset` is laid out in, and what writing it back takes: the stored syntax, but Explicit VR Little Endian
+   * for files that were big endian or deflated.
+   */
   readonly transferSyntaxUid: string;
+  /**
+   * What the file itself was in: (0002,0010), or guessed from the first element when there is no meta information.
+   */
+  readonly storedTransferSyntaxUid: string;
 }
 
 /**

@@ -3,15 +3,16 @@
  * executable survives, CVE-2019-11687). The encoding is the dataset's own; convert.ts changes it.
  */
 
-import { requireTransferSyntax } from "../codecs/transfer-syntaxes.ts";
+import { requireTransferSyntax, TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
+import { hasShortLength } from "./cursor.ts";
 import type { DicomDataset, DicomElement, DicomEncoding } from "./dataset.ts";
-import { hasShortLength } from "./read.ts";
-import { formatTag, TAG } from "./tags.ts";
+import { deflateDataset } from "./deflate.ts";
+import { PREAMBLE_LENGTH } from "./file-start.ts";
+import { formatTag, getTagGroup, TAG } from "./tags.ts";
 import { readUid } from "./values.ts";
 
-const PREAMBLE_LENGTH = 128;
 const SPACE_PADDED: ReadonlySet<string> = new Set(
   "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT".split(" "),
 );
@@ -72,9 +73,36 @@ function writeElements(
   return at;
 }
 
-/** The bytes of a dataset in its own encoding, without preamble and group 0002. */
-export function writeDataset(dataset: DicomDataset): Uint8Array {
+/**
+ * The elements to write: group lengths (gggg,0000; retired, PS3.5 §7.2) that are there are made right, the others
+ * stay as they are.
+ */
+function prepareElements(dataset: DicomDataset): readonly DicomElement[] {
   const elements = [...dataset.elements.values()];
+  if (!elements.some((element) => element.tag % 65536 === 0)) return elements;
+  const sizes = new Map<number, number>();
+  for (const element of elements) {
+    if (element.tag % 65536 === 0) continue;
+    const group = getTagGroup(element.tag);
+    const size = getHeaderLength(element, dataset.encoding) + getPaddedLength(element);
+    sizes.set(group, (sizes.get(group) ?? 0) + size);
+  }
+  return elements.map((element) => {
+    if (element.tag % 65536 !== 0) return element;
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, sizes.get(getTagGroup(element.tag)) ?? 0, true);
+    return { ...element, vr: "UL", bytes, undefinedLength: false };
+  });
+}
+
+/**
+ * The bytes of a dataset in its own encoding, without preamble and group 0002. Odd values are padded, group lengths
+ * made right; everything else is as it was read.
+ *
+ * @throws DicomError `INVALID_LENGTH` when a value is too long for its VR
+ */
+export function writeDataset(dataset: DicomDataset): Uint8Array {
+  const elements = prepareElements(dataset);
   const out = new Uint8Array(measureElements(elements, dataset.encoding));
   writeElements(elements, dataset.encoding, out, new DataView(out.buffer), 0);
   return out;
@@ -107,9 +135,10 @@ function createUidElement(tag: number, uid: string): DicomElement {
 /**
  * A Part 10 file of a dataset with new meta information.
  *
- * @param transferSyntaxUid - must fit the dataset's encoding and its pixel data
+ * @param transferSyntaxUid - must fit the dataset's encoding and its pixel data; deflated is written, big endian
+ * (retired) is not
  * @throws DicomError `MISSING_ATTRIBUTE` without SOP class or instance UID, `INVALID_VALUE` when syntax and encoding
- * disagree, `UNSUPPORTED_TRANSFER_SYNTAX`
+ * disagree, `UNEXPECTED_ELEMENT` for groups 0000 and 0002, `INVALID_LENGTH`, `UNSUPPORTED_TRANSFER_SYNTAX`
  * @remarks PS3.10 §7.1. Tested: bodies of untouched files are byte-identical; dcmtk and pydicom read the result.
  */
 export function writeDicomFile(dataset: DicomDataset, transferSyntaxUid: string): Uint8Array {
@@ -118,6 +147,12 @@ export function writeDicomFile(dataset: DicomDataset, transferSyntaxUid: string)
     throw new DicomError(
       "INVALID_VALUE",
       `${syntax.name} is laid out as ${syntax.encoding} but the dataset is ${dataset.encoding}; convert it first`,
+    );
+  }
+  if (syntax.storage === "big-endian") {
+    throw new DicomError(
+      "UNSUPPORTED_TRANSFER_SYNTAX",
+      `${syntax.name} is retired and not written; choose Explicit VR Little Endian (${TRANSFER_SYNTAX_UID.explicitLittleEndian})`,
     );
   }
   const sopClass = readUid(dataset, TAG.SOPClassUID);
@@ -149,10 +184,19 @@ export function writeDicomFile(dataset: DicomDataset, transferSyntaxUid: string)
   const metaLength = measureElements(meta, "explicit-le");
   const groupLength = new Uint8Array(4);
   new DataView(groupLength.buffer).setUint32(0, metaLength, true);
-  const elements = [...dataset.elements.values()];
-  const out = new Uint8Array(
-    PREAMBLE_LENGTH + 4 + 12 + metaLength + measureElements(elements, dataset.encoding),
+  const elements = prepareElements(dataset);
+  const misplaced = elements.find(
+    (element) => getTagGroup(element.tag) < 8 && getTagGroup(element.tag) % 2 === 0,
   );
+  if (misplaced !== undefined) {
+    throw new DicomError(
+      "UNEXPECTED_ELEMENT",
+      `element ${formatTag(misplaced.tag)} has no place in a file's dataset; remove it`,
+    );
+  }
+  const deflated = syntax.storage === "deflated" ? deflateDataset(writeDataset(dataset)) : undefined;
+  const bodyLength = deflated?.length ?? measureElements(elements, dataset.encoding);
+  const out = new Uint8Array(PREAMBLE_LENGTH + 4 + 12 + metaLength + bodyLength);
   const view = new DataView(out.buffer);
   out.set([0x44, 0x49, 0x43, 0x4d], PREAMBLE_LENGTH);
   const group: DicomElement = {
@@ -163,6 +207,7 @@ export function writeDicomFile(dataset: DicomDataset, transferSyntaxUid: string)
     offset: -1,
   };
   const bodyStart = writeElements([group, ...meta], "explicit-le", out, view, PREAMBLE_LENGTH + 4);
-  writeElements(elements, dataset.encoding, out, view, bodyStart);
+  if (deflated === undefined) writeElements(elements, dataset.encoding, out, view, bodyStart);
+  else out.set(deflated, bodyStart);
   return out;
 }

@@ -1,0 +1,85 @@
+/**
+ * Where a file's first element stands and what the file is when it does not say so: preamble (PS3.10 §7.1), files
+ * without preamble or meta information, and the guess at their byte order and VR.
+ */
+import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
+import { DicomError } from "../errors.ts";
+import { readUint32 } from "./cursor.ts";
+
+/** Bytes before "DICM". */
+export const PREAMBLE_LENGTH = 128;
+
+/** What may stand in a preamble: `safe` = zeros or a TIFF header (PS3.10 §7.1), `any` = anything at all. */
+export type PreamblePolicy = "safe" | "any";
+
+/** TIFF and BigTIFF in both byte orders: files that are both, as whole-slide scanners write them. */
+const TIFF_STARTS: readonly (readonly number[])[] = [
+  [0x49, 0x49, 0x2a, 0],
+  [0x4d, 0x4d, 0, 0x2a],
+  [0x49, 0x49, 0x2b, 0],
+  [0x4d, 0x4d, 0, 0x2b],
+];
+
+/**
+ * Position of the first element: after "DICM", or 0 when the bytes start with a plausible element.
+ *
+ * @throws DicomError `NOT_DICOM`; `UNSAFE_PREAMBLE` when the preamble could make the file run as a program or open as
+ * a page (CVE-2019-11687)
+ */
+export function findFileStart(bytes: Uint8Array, policy: PreamblePolicy): number {
+  const p = PREAMBLE_LENGTH;
+  if (
+    bytes.length >= p + 4 &&
+    bytes[p] === 0x44 &&
+    bytes[p + 1] === 0x49 &&
+    bytes[p + 2] === 0x43 &&
+    bytes[p + 3] === 0x4d
+  ) {
+    if (policy === "safe") checkPreamble(bytes);
+    return p + 4;
+  }
+  if (!isElementStart(bytes)) {
+    throw new DicomError(
+      "NOT_DICOM",
+      `these ${bytes.length} bytes have no "DICM" at byte 128 and do not start with a DICOM element`,
+      { offset: 0 },
+    );
+  }
+  return 0;
+}
+
+function checkPreamble(bytes: Uint8Array): void {
+  let isZero = true;
+  for (let i = 0; i < PREAMBLE_LENGTH && isZero; i++) isZero = bytes[i] === 0;
+  if (isZero || TIFF_STARTS.some((start) => start.every((byte, i) => bytes[i] === byte))) return;
+  throw new DicomError(
+    "UNSAFE_PREAMBLE",
+    'the first 128 bytes are neither zeros nor a TIFF header, so the file may be a program or a page in disguise; pass preamble: "any" if it is to be trusted',
+    { offset: 0 },
+  );
+}
+
+/** Group 0002 or 0008 in little endian with a VR or a length that fits, or group 0008 in big endian with a VR. */
+function isElementStart(bytes: Uint8Array): boolean {
+  if (bytes.length < 8) return false;
+  const group = bytes[0] | (bytes[1] << 8);
+  if (group === 2 || group === 8) return isVrAt(bytes, 4) || readUint32(bytes, 4) <= bytes.length - 8;
+  return group === 0x0800 && isVrAt(bytes, 4);
+}
+
+function isVrAt(bytes: Uint8Array, at: number): boolean {
+  const first = bytes[at] - 65;
+  const second = bytes[at + 1] - 65;
+  return first >= 0 && first <= 25 && second >= 0 && second <= 25;
+}
+
+/**
+ * The transfer syntax of a dataset that begins at `at`, by its first element: a VR means explicit, a group that is
+ * larger read as little endian means big endian (groups below 0100 come first). Native pixel data is assumed.
+ */
+export function guessTransferSyntax(bytes: Uint8Array, at: number): string {
+  if (bytes.length - at < 8 || !isVrAt(bytes, at + 4)) return TRANSFER_SYNTAX_UID.implicitLittleEndian;
+  return bytes[at] === 0 && bytes[at + 1] !== 0
+    ? TRANSFER_SYNTAX_UID.explicitBigEndian
+    : TRANSFER_SYNTAX_UID.explicitLittleEndian;
+}
