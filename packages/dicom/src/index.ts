@@ -43,6 +43,22 @@ export {
   readUid,
 } from "./dataset/values.ts";
 export { writeDataset, writeDicomFile } from "./dataset/write.ts";
+export { type DeidentifiedFile, deidentifyFile, readPatientIdentity } from "./deidentify/deidentify.ts";
+export {
+  type DeidentifyFinding,
+  type DeidentifyFindingCode,
+  type DeidentifyOptions,
+  RETAIN_OPTIONS,
+  type RetainOption,
+} from "./deidentify/deidentify-options.ts";
+export { TABLE_EDITION } from "./deidentify/profile-table.ts";
+export {
+  createPseudonyms,
+  MINIMUM_KEY_BYTES,
+  type PatientIdentity,
+  type PseudonymOptions,
+  type Pseudonyms,
+} from "./deidentify/pseudonyms.ts";
 export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./derive/ct-series.ts";
 export {
   createDerivedSeries,
@@ -65,6 +81,7 @@ export {
   type ModalityChoice,
   type ScanInstanceOptions,
   type ScannedInstance,
+  type ScannedSlice,
   type SkipCode,
   type SkippedInstance,
   scanInstance,
@@ -97,7 +114,6 @@ export {
   type ReadImageVolumeOptions,
   readImageVolume,
   readSeriesFile,
-  type ScannedSlice,
   type ScanSeriesOptions,
   type Series,
   type SeriesCollection,

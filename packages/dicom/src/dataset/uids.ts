@@ -11,7 +11,15 @@ import { computeSha256, stringifyCanonical } from "@alara/core";
  * Tested against values computed with Python's hashlib and uuid.
  */
 export async function createHashedUid(content: unknown): Promise<string> {
-  const digest = await computeSha256(new TextEncoder().encode(stringifyCanonical(content)));
+  return formatHashedUid(await computeSha256(new TextEncoder().encode(stringifyCanonical(content))));
+}
+
+/**
+ * The UID of a digest.
+ *
+ * @param digest - at least 32 hexadecimal digits; the first 128 bits are used
+ */
+export function formatHashedUid(digest: string): string {
   const variant = ((Number.parseInt(digest[16], 16) & 0x3) | 0x8).toString(16);
   const uuid = `${digest.slice(0, 12)}8${digest.slice(13, 16)}${variant}${digest.slice(17, 32)}`;
   return `2.25.${BigInt(`0x${uuid}`)}`;
