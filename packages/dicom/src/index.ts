@@ -107,6 +107,16 @@ export {
 } from "./images/pixels.ts";
 export { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
 export {
+  type ConvertedObject,
+  type ConvertedSeries,
+  type ConvertSeriesOptions,
+  type ConvertToEnhancedOptions,
+  convertToClassic,
+  convertToEnhanced,
+} from "./objects/convert-series.ts";
+export { writeEnhancedCt } from "./objects/enhanced-ct.ts";
+export type { EnhancedKind } from "./objects/enhanced-groups.ts";
+export {
   assembleSeries,
   type DecodeVolumeOptions,
   decodeSliceHu,

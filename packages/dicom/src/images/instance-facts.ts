@@ -7,6 +7,7 @@ import { readItems } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readNumber, readNumbers, readText, readTexts } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
+import { readCodedBodyPart } from "./body-parts.ts";
 
 /** Header facts of one image; absent or malformed ones are `undefined`. */
 export interface InstanceFacts {
@@ -61,7 +62,7 @@ export function readInstanceFacts(dataset: DicomDataset): InstanceFacts {
   return {
     manufacturer: readText(dataset, TAG.Manufacturer),
     model: readText(dataset, TAG.ManufacturerModelName),
-    bodyPart: readText(dataset, TAG.BodyPartExamined),
+    bodyPart: readText(dataset, TAG.BodyPartExamined) ?? readCodedBodyPart(dataset),
     kernel: readTexts(dataset, TAG.ConvolutionKernel)?.join("\\"),
     filterType: readText(dataset, TAG.FilterType),
     scanOptions: readTexts(dataset, TAG.ScanOptions)?.join("\\"),

@@ -1,0 +1,224 @@
+/**
+ * Puts an enhanced CT object together (PS3.3 A.38, A.70): sorted groups, dimensions, references and pixel data. What
+ * goes where is in enhanced-groups.ts.
+ */
+import type { FrameFormat } from "../codecs/frame-format.ts";
+import type { TransferSyntax } from "../codecs/transfer-syntaxes.ts";
+import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import type { DicomDateTime } from "../dataset/date-time.ts";
+import {
+  type CodedConcept,
+  createCodeItem,
+  createElement,
+  createIntegerElement,
+  createSequenceElement,
+  createTextElement,
+} from "../dataset/elements.ts";
+import { TAG } from "../dataset/tags.ts";
+import { createHashedUid } from "../dataset/uids.ts";
+import { readText } from "../dataset/values.ts";
+import { writeDicomFile } from "../dataset/write.ts";
+import { DicomError } from "../errors.ts";
+import { createEnhancedGroups, type EnhancedKind, type FrameDescription } from "./enhanced-groups.ts";
+import { createPixelData } from "./pixel-data.ts";
+
+/** SOP Class UIDs of enhanced CT. */
+export const ENHANCED_CT_CLASSES: Readonly<Record<EnhancedKind, string>> = {
+  enhanced: "1.2.840.10008.5.1.4.1.1.2.1",
+  "legacy-converted": "1.2.840.10008.5.1.4.1.1.2.2",
+};
+
+/** Purpose (PS3.16 CID 7202) of the images that an image was derived from. */
+export const SOURCE_IMAGE_PURPOSE: CodedConcept = {
+  value: "121322",
+  scheme: "DCM",
+  meaning: "Source image for image processing operation",
+};
+
+/** What an enhanced object is made of. */
+export interface EnhancedObject {
+  readonly kind: EnhancedKind;
+  /** Classic images in explicit VR, in the order of the frames. */
+  readonly frames: readonly DicomDataset[];
+  readonly format: FrameFormat;
+  /** Native little-endian bytes of each frame. */
+  readonly frameBytes: readonly Uint8Array[];
+  readonly imageType: readonly [string, string, string, string];
+  readonly describe: (frame: number) => FrameDescription;
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly moment: DicomDateTime;
+  /** Further top-level elements in explicit VR; they win. */
+  readonly extraTop?: readonly DicomElement[];
+}
+
+/**
+ * Writes an enhanced CT object as a Part 10 file.
+ *
+ * @throws DicomError as {@link createPixelData}
+ */
+export async function writeEnhancedObject(
+  object: EnhancedObject,
+  syntax: TransferSyntax,
+): Promise<Uint8Array> {
+  const groups = createEnhancedGroups(object.frames, object.kind, object.describe);
+  const organizationUid = await createHashedUid({ dimensionOrganization: object.sopInstanceUid });
+  const first = object.frames[0];
+  const { moment, format } = object;
+  const text = createTextElement;
+  const own: DicomElement[] = [
+    text(TAG.ImageType, object.imageType),
+    text(TAG.InstanceCreationDate, moment.date),
+    text(TAG.InstanceCreationTime, moment.time),
+    text(TAG.SOPClassUID, ENHANCED_CT_CLASSES[object.kind]),
+    text(TAG.SOPInstanceUID, object.sopInstanceUid),
+    text(TAG.SeriesInstanceUID, object.seriesInstanceUid),
+    text(TAG.ContentDate, moment.date),
+    text(TAG.ContentTime, moment.time),
+    createIntegerElement(TAG.InstanceNumber, 1),
+    createIntegerElement(TAG.NumberOfFrames, object.frames.length),
+    text(TAG.PixelPresentation, "MONOCHROME"),
+    text(TAG.VolumetricProperties, "VOLUME"),
+    text(TAG.VolumeBasedCalculationTechnique, "NONE"),
+    text(TAG.PresentationLUTShape, "IDENTITY"),
+    createSequenceElement(
+      TAG.DimensionOrganizationSequence,
+      [[text(TAG.DimensionOrganizationUID, organizationUid)]],
+      "explicit-le",
+    ),
+    createSequenceElement(
+      TAG.DimensionIndexSequence,
+      [TAG.StackID, TAG.InStackPositionNumber].map((pointer) => [
+        text(TAG.DimensionOrganizationUID, organizationUid),
+        createTagElement(TAG.DimensionIndexPointer, pointer),
+        createTagElement(TAG.FunctionalGroupPointer, TAG.FrameContentSequence),
+      ]),
+      "explicit-le",
+    ),
+    groups.shared,
+    groups.perFrame,
+    await createPixelData(syntax, format, object.frameBytes),
+  ];
+  const elements = new Map<number, DicomElement>();
+  for (const element of groups.top) elements.set(element.tag, element);
+  for (const element of [...own, ...createMissing(first, object.kind), ...(object.extraTop ?? [])]) {
+    elements.set(element.tag, element);
+  }
+  const sorted = [...elements.values()].sort((a, b) => a.tag - b.tag);
+  return writeDicomFile(
+    {
+      encoding: "explicit-le",
+      elements: new Map(sorted.map((element) => [element.tag, element])),
+      depth: 0,
+      limits: first.limits,
+    },
+    syntax.uid,
+  );
+}
+
+/** Attributes that enhanced objects must have and classic ones need not. */
+function createMissing(first: DicomDataset, kind: EnhancedKind): DicomElement[] {
+  const defaults: [number, string][] = [
+    [TAG.BurnedInAnnotation, "NO"],
+    [TAG.LossyImageCompression, "00"],
+    [TAG.PositionReferenceIndicator, ""],
+  ];
+  if (kind === "enhanced") {
+    defaults.push(
+      [TAG.Manufacturer, "UNKNOWN"],
+      [TAG.ManufacturerModelName, "UNKNOWN"],
+      [TAG.DeviceSerialNumber, "UNKNOWN"],
+      [TAG.SoftwareVersions, "UNKNOWN"],
+      [TAG.ContentQualification, "RESEARCH"],
+    );
+  }
+  const missing = defaults
+    .filter(([tag]) => readText(first, tag) === undefined)
+    .map(([tag, value]) => createTextElement(tag, value));
+  return [...missing, createSequenceElement(TAG.AcquisitionContextSequence, [], "explicit-le")];
+}
+
+function createTagElement(tag: number, value: number): DicomElement {
+  return createElement(
+    tag,
+    new Uint8Array(Uint16Array.of(Math.floor(value / 65536), value % 65536).buffer),
+    "AT",
+  );
+}
+
+/** A reference to an image, `[class UID, instance UID, frame numbers from 1 or none]`. */
+export type ImageReference = readonly [string, string, (readonly number[])?];
+
+/**
+ * The Derivation Image functional group (PS3.3 C.7.6.16.2.6): what a frame was made from.
+ *
+ * @param preserved - Spatial Locations Preserved
+ */
+export function createDerivationGroup(
+  description: string,
+  code: CodedConcept,
+  sources: readonly ImageReference[],
+  preserved: "YES" | "NO",
+): DicomElement {
+  const items = sources.map(([sopClass, sopInstance, frames]) => [
+    createTextElement(TAG.ReferencedSOPClassUID, sopClass),
+    createTextElement(TAG.ReferencedSOPInstanceUID, sopInstance),
+    ...(frames === undefined ? [] : [createTextElement(TAG.ReferencedFrameNumber, frames.map(String))]),
+    createTextElement(TAG.SpatialLocationsPreserved, preserved),
+    createSequenceElement(
+      TAG.PurposeOfReferenceCodeSequence,
+      [createCodeItem(SOURCE_IMAGE_PURPOSE)],
+      "explicit-le",
+    ),
+  ]);
+  return createSequenceElement(
+    TAG.DerivationImageSequence,
+    [
+      [
+        createTextElement(TAG.DerivationDescription, description),
+        createSequenceElement(TAG.SourceImageSequence, items, "explicit-le"),
+        createSequenceElement(TAG.DerivationCodeSequence, [createCodeItem(code)], "explicit-le"),
+      ],
+    ],
+    "explicit-le",
+  );
+}
+
+/** Source Image Evidence (PS3.3 C.8.15.2 and 10-3 hierarchy): every image that any frame names as its source. */
+export function createSourceEvidence(
+  studyInstanceUid: string,
+  seriesInstanceUid: string,
+  images: readonly (readonly [string, string])[],
+): DicomElement {
+  const references = images.map(([sopClass, sopInstance]) => [
+    createTextElement(TAG.ReferencedSOPClassUID, sopClass),
+    createTextElement(TAG.ReferencedSOPInstanceUID, sopInstance),
+  ]);
+  const series = [
+    createSequenceElement(TAG.ReferencedSOPSequence, references, "explicit-le"),
+    createTextElement(TAG.SeriesInstanceUID, seriesInstanceUid),
+  ];
+  const study = [
+    createSequenceElement(TAG.ReferencedSeriesSequence, [series], "explicit-le"),
+    createTextElement(TAG.StudyInstanceUID, studyInstanceUid),
+  ];
+  return createSequenceElement(TAG.SourceImageEvidenceSequence, [study], "explicit-le");
+}
+
+/**
+ * Refuses frames that one object cannot hold together.
+ *
+ * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT`
+ */
+export function requireSameFormat(formats: readonly FrameFormat[]): void {
+  const keys = ["rows", "columns", "bitsAllocated", "bitsStored", "highBit", "signed"] as const;
+  for (const [i, format] of formats.entries()) {
+    const differs = keys.find((key) => format[key] !== formats[0][key]);
+    if (differs !== undefined || format.photometricInterpretation !== formats[0].photometricInterpretation) {
+      throw new DicomError(
+        "UNSUPPORTED_PIXEL_FORMAT",
+        `slice ${i} differs from slice 0 in ${differs ?? "photometric interpretation"}, so one multi-frame object cannot hold both; keep them as classic images`,
+      );
+    }
+  }
+}
