@@ -117,6 +117,11 @@ export {
 export { writeEnhancedCt } from "./objects/enhanced-ct.ts";
 export type { EnhancedKind } from "./objects/enhanced-groups.ts";
 export {
+  type OrthogonalVolume,
+  type ShearOptions,
+  shearToOrthogonal,
+} from "./series/orthogonal-grid.ts";
+export {
   assembleSeries,
   type DecodeVolumeOptions,
   decodeSliceHu,
@@ -130,5 +135,5 @@ export {
   type SeriesSlice,
   scanSeries,
 } from "./series/series.ts";
-export type { FactRange, SeriesFacts } from "./series/series-facts.ts";
+export type { FactRange, SeriesFacts, SourcedFact } from "./series/series-facts.ts";
 export type { SeriesFinding, SeriesFindingCode } from "./series/series-findings.ts";

@@ -31,6 +31,7 @@ export type SkipCode =
   | "NO_PIXEL_DATA"
   | "NO_GEOMETRY"
   | "DUPLICATE_INSTANCE"
+  | "DUPLICATE_PIXELS"
   | "SOP_UID_CONFLICT";
 
 /** A file left out, with the reason; `code` is a {@link SkipCode} or the code of the error that reading met. */
@@ -71,6 +72,12 @@ export interface InstanceSummary {
   readonly imageType: readonly string[];
   readonly derivedByAlara: boolean;
   readonly facts: InstanceFacts;
+}
+
+/** A slice that scanning found: a classic image, or frame `summary.frame` of a multi-frame one. */
+export interface ScannedSlice {
+  readonly source: InstanceSource;
+  readonly summary: InstanceSummary;
 }
 
 const SECONDARY_CAPTURE_PREFIX = "1.2.840.10008.5.1.4.1.1.7";
@@ -124,7 +131,7 @@ export async function scanInstance(
 ): Promise<ScannedInstance> {
   try {
     const file = readDicomFile(await source.read(), options);
-    return scanFrames(source, file, options.modalities ?? "CT");
+    return scanFile(source, file, options.modalities ?? "CT");
   } catch (error) {
     if (!(error instanceof AlaraError)) throw error;
     return { kind: "skipped", skipped: { name: source.name, code: error.code, reason: error.message } };
@@ -136,7 +143,16 @@ interface SkipReason {
   readonly reason: string;
 }
 
-function scanFrames(source: InstanceSource, file: DicomFile, modalities: ModalityChoice): ScannedInstance {
+/**
+ * Says what a file that was read already is.
+ *
+ * @throws DicomError as {@link summariseInstance}
+ */
+export function scanFile(
+  source: InstanceSource,
+  file: DicomFile,
+  modalities: ModalityChoice,
+): ScannedInstance {
   const skip = findObjectSkipReason(file.dataset, modalities);
   if (skip !== undefined) return { kind: "skipped", skipped: { name: source.name, ...skip } };
   const count = hasFunctionalGroups(file.dataset) ? readFrameFormat(file.dataset).frames : 1;

@@ -11,21 +11,21 @@ import { readUid } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
 import {
   type InstanceSource,
-  type InstanceSummary,
   type ModalityChoice,
+  type ScannedSlice,
   type SkippedInstance,
   scanInstance,
 } from "../images/instance.ts";
 import { type DecodeHuOptions, decodeGrayscale, decodeHu, type HuSlice } from "../images/pixels.ts";
 import type { DicomLimits } from "../limits.ts";
+import { describeRepeat, dropRepeatedPixels } from "./repeats.ts";
 import { type SeriesFacts, summariseFacts } from "./series-facts.ts";
 import { findSeriesProblems, type SeriesFinding } from "./series-findings.ts";
 import { createSeriesGrid, measureLayout } from "./series-geometry.ts";
+import { formatStackName, type Stack, splitIntoStacks } from "./series-stacks.ts";
 
-/** One slice of a series: frame `summary.frame` of a source. */
-export interface SeriesSlice {
-  readonly source: InstanceSource;
-  readonly summary: InstanceSummary;
+/** One slice of a series. */
+export interface SeriesSlice extends ScannedSlice {
   /** Position along the series' normal, mm. */
   readonly alongNormalMm: number;
 }
@@ -39,6 +39,11 @@ export interface Series {
   readonly seriesInstanceUid: string;
   readonly studyInstanceUid: string;
   readonly seriesNumber: number | undefined;
+  /**
+   * What tells this stack from the others of its Series Instance UID, e.g. "phase 40 %"; `undefined` when there is
+   * one.
+   */
+  readonly stackName: string | undefined;
   /** Sorted along the normal. */
   readonly slices: readonly SeriesSlice[];
   /**
@@ -91,7 +96,7 @@ export async function scanSeries(
       skipped.push(...scanned.skipped);
       const uid = scanned.frames[0].sopInstanceUid;
       const earlier = found.get(uid)?.[0].source;
-      if (earlier !== undefined) skipped.push(await describeRepeat(earlier, source));
+      if (earlier !== undefined) skipped.push(await describeRepeat(earlier, source, limits));
       else
         found.set(
           uid,
@@ -100,36 +105,15 @@ export async function scanSeries(
     }
     options.onProgress?.({ phase: "reading headers", done: ++done, total: sources.length, unit: "files" });
   }
-  return { series: assembleSeries([...found.values()].flat(), limits), skipped };
-}
-
-/** A slice that scanning found: a classic image, or frame `summary.frame` of a multi-frame one. */
-export interface ScannedSlice {
-  readonly source: InstanceSource;
-  readonly summary: InstanceSummary;
-}
-
-/** One SOP Instance UID must stand for one content: repeats are dropped and said so, contradictions too. */
-async function describeRepeat(earlier: InstanceSource, source: InstanceSource): Promise<SkippedInstance> {
-  const isSame = equalBytes(await earlier.read(), await source.read());
-  return {
-    name: source.name,
-    code: isSame ? "DUPLICATE_INSTANCE" : "SOP_UID_CONFLICT",
-    reason: isSame
-      ? `the same file as ${earlier.name}`
-      : `has the SOP Instance UID of ${earlier.name} but other content; the first one is used`,
-  };
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
+  const kept = await dropRepeatedPixels(groupBySeries([...found.values()].flat()), {
+    ...limits,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return { series: assembleSeries(kept.slices, limits), skipped: [...skipped, ...kept.skipped] };
 }
 
 /**
- * Groups slices into series: by Series Instance UID, split by size, pixel spacing and orientation, and by stack,
- * temporal position, acquisition or kernel where several share one position.
+ * Groups slices into series: by Series Instance UID, split into stacks as {@link splitIntoStacks} does.
  *
  * @returns most slices first
  */
@@ -138,8 +122,8 @@ export function assembleSeries(
   options: { readonly limits?: DicomLimits } = {},
 ): Series[] {
   const series: Series[] = [];
-  for (const group of groupBy(slices, (slice) => slice.summary.seriesInstanceUid)) {
-    const stacks = splitByOrientation(group).flatMap(splitRepeatedPositions);
+  for (const group of groupBySeries(slices)) {
+    const stacks = splitIntoStacks(group);
     for (const stack of stacks) series.push(createSeries(stack, stacks.length, options.limits));
   }
   return series.sort(
@@ -150,80 +134,39 @@ export function assembleSeries(
   );
 }
 
-function groupBy<T>(items: readonly T[], key: (item: T) => string): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const name = key(item);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [item]);
-    else group.push(item);
+function groupBySeries(slices: readonly ScannedSlice[]): ScannedSlice[][] {
+  const groups = new Map<string, ScannedSlice[]>();
+  for (const slice of slices) {
+    const group = groups.get(slice.summary.seriesInstanceUid);
+    if (group === undefined) groups.set(slice.summary.seriesInstanceUid, [slice]);
+    else group.push(slice);
   }
   return [...groups.values()];
 }
 
-/** Splits by matrix, pixel spacing and orientation; orientations within 0.1° (header rounding) are one. */
-function splitByOrientation(slices: readonly ScannedSlice[]): ScannedSlice[][] {
-  const stacks: ScannedSlice[][] = [];
-  for (const slice of slices) {
-    const stack = stacks.find((candidate) => hasSamePlane(candidate[0].summary, slice.summary));
-    if (stack === undefined) stacks.push([slice]);
-    else stack.push(slice);
-  }
-  return stacks;
-}
-
-function hasSamePlane(a: InstanceSummary, b: InstanceSummary): boolean {
-  const isClose = (x: number, y: number, tolerance: number): boolean => Math.abs(x - y) <= tolerance;
-  return (
-    a.modality === b.modality &&
-    a.format.unit === b.format.unit &&
-    a.format.rows === b.format.rows &&
-    a.format.columns === b.format.columns &&
-    isClose(a.pixelSpacingMm[0], b.pixelSpacingMm[0], 1e-4 * a.pixelSpacingMm[0]) &&
-    isClose(a.pixelSpacingMm[1], b.pixelSpacingMm[1], 1e-4 * a.pixelSpacingMm[1]) &&
-    a.columnDirection.every((value, i) => isClose(value, b.columnDirection[i], 0.002)) &&
-    a.rowDirection.every((value, i) => isClose(value, b.rowDirection[i], 0.002))
-  );
-}
-
-/** Where positions repeat, tries stack, time, acquisition number and then kernel as what tells the stacks apart. */
-function splitRepeatedPositions(slices: readonly ScannedSlice[]): ScannedSlice[][] {
-  const countRepeats = (stack: readonly ScannedSlice[]): number =>
-    measureLayout(stack.map((slice) => slice.summary)).duplicatePositions;
-  if (countRepeats(slices) === 0) return [[...slices]];
-  const keys: ((slice: ScannedSlice) => string)[] = [
-    (slice) => String(slice.summary.stackId),
-    (slice) => String(slice.summary.temporalPosition),
-    (slice) => String(slice.summary.acquisitionNumber),
-    (slice) => String(slice.summary.facts.kernel),
-  ];
-  for (const key of keys) {
-    const groups = groupBy(slices, key);
-    if (groups.length > 1 && groups.every((group) => countRepeats(group) === 0)) return groups;
-  }
-  return [[...slices]];
-}
-
 function createSeries(
-  stack: readonly ScannedSlice[],
+  stack: Stack<ScannedSlice>,
   stacksInUid: number,
   limits: DicomLimits | undefined,
 ): Series {
-  const layout = measureLayout(stack.map((slice) => slice.summary));
+  const unsorted = stack.slices.map((slice) => slice.summary);
+  const { spacingBetweenSlicesMm, sliceThicknessMm } = unsorted[0].facts;
+  const layout = measureLayout(unsorted, { spacingBetweenSlicesMm, sliceThicknessMm });
   const slices = layout.order.map((index, i) => ({
-    ...stack[index],
+    ...stack.slices[index],
     alongNormalMm: layout.alongNormalMm[i],
   }));
   const summaries = slices.map((slice) => slice.summary);
   const first = summaries[0];
-  const facts = summariseFacts(summaries, layout.stepMm);
-  const findings = findSeriesProblems(summaries, layout, facts, stacksInUid);
+  const facts = summariseFacts(summaries, layout);
+  const findings = findSeriesProblems(summaries, layout, facts, { parts: stack.parts, stacksInUid });
   return {
     modality: first.modality,
     unit: first.format.unit,
     seriesInstanceUid: first.seriesInstanceUid,
     studyInstanceUid: first.studyInstanceUid,
     seriesNumber: first.seriesNumber,
+    stackName: stacksInUid === 1 ? undefined : formatStackName(stack.parts),
     slices,
     geometry: createSeriesGrid(
       layout,
