@@ -1,6 +1,5 @@
-/** Hostile and broken input: coded errors, bounded time and memory, nothing else. */
+/** Hostile and broken input by name: coded errors, bounded time and memory. Mutated input: hostile-fuzz.test.ts. */
 
-import { AlaraError, createRandom, type Random } from "@alara/core";
 import {
   DEFAULT_DICOM_LIMITS,
   DicomError,
@@ -15,7 +14,6 @@ import {
   ascii,
   concat,
   createMemorySource,
-  EXPLICIT_LE,
   explicit,
   IMPLICIT_LE,
   implicit,
@@ -252,91 +250,5 @@ describe("values that lie", () => {
   it("passes errors of the source through when they are not its own", async () => {
     const broken = { name: "broken", read: () => Promise.reject(new Error("disk on fire")) };
     await expect(scanSeries([broken])).rejects.toThrow("disk on fire");
-  });
-});
-
-/** Changes a file where it hurts: headers, lengths, tags, whole elements. */
-function mutate(bytes: Uint8Array, random: Random, heads: readonly number[]): Uint8Array {
-  const out = bytes.slice();
-  const changes = 1 + random.nextInteger(4);
-  for (let i = 0; i < changes; i++) {
-    const kind = random.nextInteger(6);
-    const head = heads[random.nextInteger(heads.length)];
-    if (kind === 0) out[random.nextInteger(out.length)] = random.nextInteger(256);
-    else if (kind === 1) out[head + random.nextInteger(4)] = random.nextInteger(256);
-    else if (kind === 2) out[head + 4 + random.nextInteger(2)] = 65 + random.nextInteger(26);
-    else if (kind === 3) out.fill(random.nextInteger(2) * 255, head + 6, Math.min(out.length, head + 8));
-    else if (kind === 4) out.copyWithin(head, heads[random.nextInteger(heads.length)]);
-    else return out.slice(0, random.nextInteger(out.length));
-  }
-  return out;
-}
-
-describe("mutation", () => {
-  it("meets nothing but coded errors in 20 000 mutated files, each in bounded time", async () => {
-    const random = createRandom(20260101);
-    const rleFrame = concat(uint32(2, 64, 66), new Uint8Array(52), Uint8Array.of(233, 4, 233, 7));
-    const pixels = concat(tagBytes(0xfffee000), uint32(0), item(rleFrame), SEQUENCE_END);
-    const rle = makeCtSlice({
-      transferSyntax: "1.2.840.10008.1.2.5",
-      omit: [0x7fe00010],
-    });
-    const seeds = [
-      makeCtSlice({
-        extra: [
-          [0x00081140, "SQ", concat(item(explicit(0x00081150, "UI", "1.2")), item(new Uint8Array(0)))],
-          [0x00091001, "UN", Uint8Array.of(1, 2, 3, 4)],
-        ],
-      }),
-      makeCtSlice({ transferSyntax: IMPLICIT_LE }),
-      part10(
-        concat(
-          explicit(
-            0x00081140,
-            "SQ",
-            concat(openItem(explicit(0x00081150, "UI", "1.2")), SEQUENCE_END),
-            UNDEFINED,
-          ),
-          explicit(0x00091002, "UN", concat(item(implicit(0x00080100, "X ")), SEQUENCE_END), UNDEFINED),
-        ),
-        EXPLICIT_LE,
-      ),
-      concat(rle, explicit(0x7fe00010, "OB", pixels, UNDEFINED)),
-    ];
-    expect(await exercise(seeds[0])).toBe("decoded 24");
-    expect(await exercise(seeds[3])).toBe("decoded 24");
-    const runs = process.env.ALARA_FULL ? 1_000_000 : 20_000;
-    const codes = new Map<string, number>();
-    let slowest = 0;
-    const heads = seeds.map((bytes) =>
-      [...readDicomFile(bytes).dataset.elements.values()].map((element) => element.offset),
-    );
-    for (let run = 0; run < runs; run++) {
-      const which = run % seeds.length;
-      const bytes = mutate(seeds[which], random, heads[which]);
-      const start = process.cpuUsage();
-      const code = await exercise(bytes);
-      const { user, system } = process.cpuUsage(start);
-      slowest = Math.max(slowest, (user + system) / 1000);
-      codes.set(code.split(" ")[0], (codes.get(code.split(" ")[0]) ?? 0) + 1);
-    }
-    expect(slowest).toBeLessThan(1000);
-    expect(codes.size).toBeGreaterThan(8);
-    expect([...codes.keys()].every((code) => /^([A-Z_]+|decoded)$/.test(code))).toBe(true);
-  });
-
-  it("scans mutated files without an uncoded error", async () => {
-    const random = createRandom(99);
-    const seed = makeCtSlice();
-    const heads = [...readDicomFile(seed).dataset.elements.values()].map((element) => element.offset);
-    for (let run = 0; run < 2000; run++) {
-      const sources = [createMemorySource(mutate(seed, random, heads), "mutant")];
-      try {
-        const { series, skipped } = await scanSeries(sources);
-        expect(series.length + skipped.length).toBe(1);
-      } catch (error) {
-        if (!(error instanceof AlaraError)) throw error;
-      }
-    }
   });
 });
