@@ -13,7 +13,10 @@ export type CliErrorCode =
   | "GRID_MISMATCH"
   | "ALREADY_DERIVED"
   | "DAMAGED_FILES"
-  | "SPLIT_OVERLAP";
+  | "SPLIT_OVERLAP"
+  | "INPUT_NOT_READABLE"
+  | "NOTHING_DEIDENTIFIED"
+  | "MAP_NOT_WRITABLE";
 
 /** Error of the `cli` package. */
 export class CliError extends AlaraError<CliErrorCode> {}
