@@ -11,6 +11,15 @@ export {
   type TransferSyntax,
   transferSyntaxes,
 } from "./codecs/transfer-syntaxes.ts";
+export {
+  decodeCharacters,
+  decodeText,
+  decodeTexts,
+  getCharacterSets,
+  type PersonName,
+  type PersonNameGroup,
+  splitPersonName,
+} from "./dataset/character-sets.ts";
 export { convertToExplicit, removePrivateElements } from "./dataset/convert.ts";
 export {
   type DicomDataset,
@@ -20,24 +29,47 @@ export {
   editDataset,
 } from "./dataset/dataset.ts";
 export {
+  type DicomDate,
+  type DicomMoment,
+  type DicomTime,
+  parseDicomDate,
+  parseDicomDateTime,
+  parseDicomTime,
+} from "./dataset/date-time.ts";
+export { type DicomDictionary, type DictionaryEntry, loadDictionary } from "./dataset/dictionary.ts";
+export {
+  type BinaryVr,
   type CodedConcept,
   createCodeItem,
   createDecimalElement,
   createDoubleElement,
   createElement,
   createIntegerElement,
+  createNumberElement,
   createSequenceElement,
   createShortElement,
   createTextElement,
 } from "./dataset/elements.ts";
-export { type ReadDicomOptions, readDataset, readDicomFile, readItems } from "./dataset/read.ts";
+export type { PreamblePolicy } from "./dataset/file-start.ts";
+export {
+  type ReadDatasetOptions,
+  type ReadDicomOptions,
+  readDataset,
+  readDicomFile,
+  readItems,
+} from "./dataset/read.ts";
 export { findVr, formatTag, isPrivateTag, TAG, type TagKeyword } from "./dataset/tags.ts";
 export { createHashedUid } from "./dataset/uids.ts";
 export {
+  findPrivateCreator,
+  findPrivateTag,
+  getKnownVr,
   isValidUid,
+  readBigIntegers,
   readInteger,
   readNumber,
   readNumbers,
+  readTags,
   readText,
   readTexts,
   readUid,

@@ -1,6 +1,6 @@
 /**
- * Dates as DICOM writes them (DA, TM, DT of PS3.5 §6.2), shifted into a dataset's own time zone. No clock: the moment
- * is always given.
+ * Dates as DICOM writes them (DA, TM, DT of PS3.5 §6.2): read in all legal forms and the legacy ones of ACR-NEMA, and
+ * written shifted into a dataset's own time zone. No clock: the moment is always given.
  */
 import { DicomError } from "../errors.ts";
 
@@ -60,4 +60,76 @@ function toMinutes(zone: string): number {
   if (match === null) return 0;
   const minutes = Number(match[2]) * 60 + Number(match[3]);
   return match[1] === "-" ? -minutes : minutes;
+}
+
+/** A day. */
+export interface DicomDate {
+  readonly year: number;
+  /** 1..12 */
+  readonly month: number;
+  /** 1..31 */
+  readonly day: number;
+}
+
+/** A time of day; what the text leaves out is `undefined`. */
+export interface DicomTime {
+  /** 0..23 */
+  readonly hour: number;
+  readonly minute: number | undefined;
+  /** 0..60: 60 is a leap second */
+  readonly second: number | undefined;
+  /** 0..999 999 */
+  readonly microsecond: number | undefined;
+}
+
+/** A moment of VR DT, as precise as its text. */
+export interface DicomMoment {
+  readonly year: number;
+  readonly month: number | undefined;
+  readonly day: number | undefined;
+  readonly time: DicomTime | undefined;
+  /** Minutes east of UTC; `undefined` when the text does not say. */
+  readonly offsetMinutes: number | undefined;
+}
+
+/** A DA value, `YYYYMMDD` or the legacy `YYYY.MM.DD`; `undefined` when it is neither or no such day exists. */
+export function parseDicomDate(text: string): DicomDate | undefined {
+  const match = /^(\d{4})(\.?)(\d{2})\2(\d{2})$/.exec(text.trim());
+  if (match === null) return undefined;
+  const [year, month, day] = [Number(match[1]), Number(match[3]), Number(match[4])];
+  return isDay(year, month, day) ? { year, month, day } : undefined;
+}
+
+/** A TM value, `HH[MM[SS[.F…]]]` or the legacy `HH:MM[:SS[.F…]]`; `undefined` when malformed or out of range. */
+export function parseDicomTime(text: string): DicomTime | undefined {
+  const match =
+    /^(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{1,6}))?)?)?$/.exec(text.trim()) ??
+    /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?$/.exec(text.trim());
+  if (match === null) return undefined;
+  const read = (part: string | undefined): number | undefined =>
+    part === undefined ? undefined : Number(part);
+  const [hour, minute, second] = [Number(match[1]), read(match[2]), read(match[3])];
+  if (hour > 23 || (minute ?? 0) > 59 || (second ?? 0) > 60) return undefined;
+  return { hour, minute, second, microsecond: read(match[4]?.padEnd(6, "0")) };
+}
+
+/** A DT value, `YYYY[MM[DD[HH[MM[SS[.F…]]]]]][±ZZXX]`; `undefined` when malformed or out of range. */
+export function parseDicomDateTime(text: string): DicomMoment | undefined {
+  const match = /^(\d{4})(\d{2})?(\d{2})?(\d{2,6}(?:\.\d{1,6})?)?([+-]\d{4})?$/.exec(text.trim());
+  if (match === null) return undefined;
+  const year = Number(match[1]);
+  const month = match[2] === undefined ? undefined : Number(match[2]);
+  const day = match[3] === undefined ? undefined : Number(match[3]);
+  if (!isDay(year, month ?? 1, day ?? 1)) return undefined;
+  const time = match[4] === undefined ? undefined : parseDicomTime(match[4]);
+  if (match[4] !== undefined && time === undefined) return undefined;
+  const offsetMinutes = match[5] === undefined ? undefined : toMinutes(match[5]);
+  if (offsetMinutes !== undefined && !(offsetMinutes >= -720 && offsetMinutes <= 840)) return undefined;
+  return { year, month, day, time, offsetMinutes };
+}
+
+function isDay(year: number, month: number, day: number): boolean {
+  const date = new Date(Date.UTC(2000, month - 1, day));
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day && month >= 1 && month <= 12;
 }

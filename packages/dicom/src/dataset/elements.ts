@@ -83,29 +83,93 @@ export function padToEven(bytes: Uint8Array, vr: string): Uint8Array {
   return out;
 }
 
-/** US and SS values. */
+/** US and SS values. @throws DicomError `INVALID_VALUE` for numbers out of range */
 export function createShortElement(
   tag: number,
   values: readonly number[],
   vr: "US" | "SS" = "US",
 ): DicomElement {
-  const bytes = new Uint8Array(2 * values.length);
-  const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => {
-    if (vr === "US") view.setUint16(2 * i, value, true);
-    else view.setInt16(2 * i, value, true);
-  });
-  return createElement(tag, bytes, vr);
+  return createNumberElement(tag, values, vr);
 }
 
 /** Float64 (FD) values. */
 export function createDoubleElement(tag: number, values: readonly number[]): DicomElement {
-  const bytes = new Uint8Array(8 * values.length);
+  return createNumberElement(tag, values, "FD");
+}
+
+/** VRs of binary numbers and tags: bytes per value, range of whole ones, and how one is written. */
+interface BinaryWriter {
+  readonly size: number;
+  readonly range?: readonly [bigint, bigint];
+  readonly write: (view: DataView, at: number, value: number | bigint) => void;
+}
+
+const BINARY_WRITERS: Readonly<Record<BinaryVr, BinaryWriter>> = {
+  US: { size: 2, range: [0n, 0xffffn], write: (view, at, value) => view.setUint16(at, Number(value), true) },
+  SS: {
+    size: 2,
+    range: [-0x8000n, 0x7fffn],
+    write: (view, at, value) => view.setInt16(at, Number(value), true),
+  },
+  UL: {
+    size: 4,
+    range: [0n, 0xffffffffn],
+    write: (view, at, value) => view.setUint32(at, Number(value), true),
+  },
+  SL: {
+    size: 4,
+    range: [-0x80000000n, 0x7fffffffn],
+    write: (view, at, value) => view.setInt32(at, Number(value), true),
+  },
+  UV: {
+    size: 8,
+    range: [0n, 0xffffffffffffffffn],
+    write: (view, at, value) => view.setBigUint64(at, BigInt(value), true),
+  },
+  SV: {
+    size: 8,
+    range: [-0x8000000000000000n, 0x7fffffffffffffffn],
+    write: (view, at, value) => view.setBigInt64(at, BigInt(value), true),
+  },
+  FL: { size: 4, write: (view, at, value) => view.setFloat32(at, Number(value), true) },
+  FD: { size: 8, write: (view, at, value) => view.setFloat64(at, Number(value), true) },
+  AT: {
+    size: 4,
+    range: [0n, 0xffffffffn],
+    write: (view, at, value) => {
+      view.setUint16(at, Math.floor(Number(value) / 65536), true);
+      view.setUint16(at + 2, Number(value) % 65536, true);
+    },
+  },
+};
+
+/** A VR whose values are binary numbers, or tags as numbers. */
+export type BinaryVr = "US" | "SS" | "UL" | "SL" | "UV" | "SV" | "FL" | "FD" | "AT";
+
+/**
+ * An element of binary numbers, little endian; tags (AT) are given as group × 65536 + element.
+ *
+ * @throws DicomError `INVALID_VALUE` when a number is not whole or out of the VR's range
+ */
+export function createNumberElement(
+  tag: number,
+  values: readonly (number | bigint)[],
+  vr: BinaryVr,
+): DicomElement {
+  const { size, range, write } = BINARY_WRITERS[vr];
+  const bytes = new Uint8Array(size * values.length);
   const view = new DataView(bytes.buffer);
   values.forEach((value, i) => {
-    view.setFloat64(8 * i, value, true);
+    const isWhole = typeof value === "bigint" || Number.isInteger(value);
+    if (range !== undefined && !(isWhole && BigInt(value) >= range[0] && BigInt(value) <= range[1])) {
+      throw new DicomError(
+        "INVALID_VALUE",
+        `${value} for ${formatTag(tag)} is not a whole number from ${range[0]} to ${range[1]}, as VR ${vr} holds`,
+      );
+    }
+    write(view, size * i, value);
   });
-  return createElement(tag, bytes, "FD");
+  return createElement(tag, bytes, vr);
 }
 
 /** Decimal string (DS) values; each is written with as many digits as 16 characters hold. */

@@ -6,7 +6,7 @@
 
 import { DicomError } from "../errors.ts";
 import type { DicomDataset, DicomElement } from "./dataset.ts";
-import { formatTag, isPrivateTag } from "./tags.ts";
+import { findVr, formatTag, isPrivateTag } from "./tags.ts";
 
 /** Bytes as Latin-1 text: code unit = byte. */
 export function decodeLatin1(bytes: Uint8Array): string {
@@ -73,9 +73,10 @@ const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 export function readNumbers(dataset: DicomDataset, tag: number): number[] | undefined {
   const element = dataset.elements.get(tag);
   if (element === undefined || element.bytes.length === 0) return undefined;
-  const binary = BINARY_READERS[element.vr];
+  const vr = getKnownVr(element);
+  const binary = BINARY_READERS[vr];
   if (binary !== undefined) return readBinary(element, binary);
-  if (element.vr !== "DS" && element.vr !== "IS" && !(element.vr === "UN" && !isPrivateTag(tag))) {
+  if (vr !== "DS" && vr !== "IS" && !(vr === "UN" && !isPrivateTag(tag))) {
     throw invalidNumber(element, `has VR ${element.vr}, which holds no numbers`);
   }
   const texts = readTexts(dataset, tag);
@@ -85,6 +86,76 @@ export function readNumbers(dataset: DicomDataset, tag: number): number[] | unde
     if (!Number.isFinite(value)) throw invalidNumber(element, "is too large");
     return value;
   });
+}
+
+/** The VR of an element; for standard elements hidden in UN, the dictionary's (PS3.5 §6.2.2 note). */
+export function getKnownVr(element: DicomElement): string {
+  return element.vr === "UN" ? findVr(element.tag) : element.vr;
+}
+
+/**
+ * All whole numbers of a binary element (US, SS, UL, SL, UV, SV, OV), exact beyond 2⁵³; `undefined` when absent or
+ * empty.
+ *
+ * @throws DicomError `INVALID_VALUE` for other VRs and lengths that do not fit
+ */
+export function readBigIntegers(dataset: DicomDataset, tag: number): bigint[] | undefined {
+  const element = dataset.elements.get(tag);
+  if (element === undefined || element.bytes.length === 0) return undefined;
+  const vr = getKnownVr(element);
+  if (vr !== "UV" && vr !== "SV" && vr !== "OV") {
+    const reader = BINARY_READERS[vr];
+    if (reader === undefined || vr === "FL" || vr === "FD") {
+      throw invalidNumber(element, `has VR ${element.vr}, which holds no whole binary numbers`);
+    }
+    return readBinary(element, reader).map(BigInt);
+  }
+  const { bytes } = element;
+  if (bytes.length % 8 !== 0) throw invalidNumber(element, `has ${bytes.length} bytes, not a multiple of 8`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Array.from({ length: bytes.length / 8 }, (_, i) =>
+    vr === "SV" ? view.getBigInt64(8 * i, true) : view.getBigUint64(8 * i, true),
+  );
+}
+
+/**
+ * The tags that an element of VR AT points at, group × 65536 + element; `undefined` when absent or empty.
+ *
+ * @throws DicomError `INVALID_VALUE`
+ */
+export function readTags(dataset: DicomDataset, tag: number): number[] | undefined {
+  const element = dataset.elements.get(tag);
+  if (element === undefined || element.bytes.length === 0) return undefined;
+  if (getKnownVr(element) !== "AT" || element.bytes.length % 4 !== 0) {
+    throw invalidNumber(element, `has VR ${element.vr} and ${element.bytes.length} bytes; it holds no tags`);
+  }
+  const words = readBinary({ ...element, vr: "US" }, BINARY_READERS.US as BinaryReader);
+  return Array.from({ length: words.length / 2 }, (_, i) => words[2 * i] * 65536 + words[2 * i + 1]);
+}
+
+/**
+ * Where a private element stands in this dataset: the block that its creator reserved (PS3.5 §7.8.1).
+ *
+ * @param creator - as in the creator's element, e.g. "SIEMENS CT VA0  COAD"
+ * @param tag - the element with any block number, e.g. 0x00191008 for (0019,xx08)
+ * @returns the tag to look up, or `undefined` when the creator has no block in that group
+ */
+export function findPrivateTag(dataset: DicomDataset, creator: string, tag: number): number | undefined {
+  const group = Math.floor(tag / 65536);
+  if (group % 2 === 0) return undefined;
+  for (let block = 0x10; block <= 0xff; block++) {
+    if (readText(dataset, group * 65536 + block) === creator) {
+      return group * 65536 + block * 256 + (tag % 256);
+    }
+  }
+  return undefined;
+}
+
+/** The creator of a private element; `undefined` for standard elements and blocks that nobody reserved. */
+export function findPrivateCreator(dataset: DicomDataset, tag: number): string | undefined {
+  const block = Math.floor((tag % 65536) / 256);
+  if (!isPrivateTag(tag) || block < 0x10) return undefined;
+  return readText(dataset, Math.floor(tag / 65536) * 65536 + block);
 }
 
 /** The first number of an element; see {@link readNumbers}. */
