@@ -121,6 +121,7 @@ export {
 } from "./images/instance.ts";
 export type { InstanceFacts } from "./images/instance-facts.ts";
 export type { ModalityLut } from "./images/modality-lut.ts";
+export { findObjectKind, type ObjectKind, type ObjectSummary } from "./images/object-kinds.ts";
 export {
   type DecodeHuOptions,
   decodeGrayscale,

@@ -13,6 +13,7 @@ import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
 import { hasFunctionalGroups, readFrameDataset } from "./functional-groups.ts";
 import { findNumber, type InstanceFacts, readInstanceFacts } from "./instance-facts.ts";
+import { type ObjectKind, type ObjectSummary, summariseObject } from "./object-kinds.ts";
 import { type GrayscaleFormat, readGrayscaleFormat, readHuFormat } from "./pixels.ts";
 
 /** Something that can be read again and again: a file, a blob, bytes in memory. */
@@ -25,6 +26,7 @@ export interface InstanceSource {
 /** Why a file takes no part in any series. */
 export type SkipCode =
   | "NOT_CT"
+  | "NOT_AN_IMAGE"
   | "LOCALIZER"
   | "SECONDARY_CAPTURE"
   | "MULTI_FRAME"
@@ -39,6 +41,8 @@ export interface SkippedInstance {
   readonly name: string;
   readonly code: string;
   readonly reason: string;
+  /** What the file holds, where it could be read that far. */
+  readonly object?: ObjectSummary;
 }
 
 /** The numbers and codes of one image, or of one frame of it, that series assembly and facts use. */
@@ -80,7 +84,6 @@ export interface ScannedSlice {
   readonly summary: InstanceSummary;
 }
 
-const SECONDARY_CAPTURE_PREFIX = "1.2.840.10008.5.1.4.1.1.7";
 /** CT Image Storage, Enhanced CT and Legacy Converted Enhanced CT. */
 const CT_CLASSES: ReadonlySet<string> = new Set([
   "1.2.840.10008.5.1.4.1.1.2",
@@ -153,8 +156,9 @@ export function scanFile(
   file: DicomFile,
   modalities: ModalityChoice,
 ): ScannedInstance {
-  const skip = findObjectSkipReason(file.dataset, modalities);
-  if (skip !== undefined) return { kind: "skipped", skipped: { name: source.name, ...skip } };
+  const object = summariseObject(file);
+  const skip = findObjectSkipReason(file.dataset, object, modalities);
+  if (skip !== undefined) return { kind: "skipped", skipped: { name: source.name, ...skip, object } };
   const count = hasFunctionalGroups(file.dataset) ? readFrameFormat(file.dataset).frames : 1;
   const frames: InstanceSummary[] = [];
   const leftOut = new Map<SkipCode, { readonly reason: string; frames: number }>();
@@ -173,17 +177,22 @@ export function scanFile(
     name: source.name,
     code,
     reason: count === 1 ? entry.reason : `${entry.frames} of ${count} frames: ${entry.reason}`,
+    object,
   }));
   if (frames.length === 0) return { kind: "skipped", skipped: skipped[0] };
   return { kind: "image", source, frames, skipped };
 }
 
 /** What rules out a whole file. */
-function findObjectSkipReason(dataset: DicomDataset, modalities: ModalityChoice): SkipReason | undefined {
+function findObjectSkipReason(
+  dataset: DicomDataset,
+  object: ObjectSummary,
+  modalities: ModalityChoice,
+): SkipReason | undefined {
   const sopClass = readUid(dataset, TAG.SOPClassUID) ?? "";
-  const modality = readText(dataset, TAG.Modality);
+  const { modality } = object;
   const imageType = readTexts(dataset, TAG.ImageType) ?? [];
-  if (sopClass === SECONDARY_CAPTURE_PREFIX || sopClass.startsWith(`${SECONDARY_CAPTURE_PREFIX}.`)) {
+  if (object.kind === "secondary capture") {
     return {
       code: "SECONDARY_CAPTURE",
       reason: "a secondary capture (screen shot, dose sheet), not an image",
@@ -191,6 +200,9 @@ function findObjectSkipReason(dataset: DicomDataset, modalities: ModalityChoice)
   }
   if (imageType.some((value) => SCREEN_TYPES.has(value))) {
     return { code: "SECONDARY_CAPTURE", reason: "Image Type says screen save or dose sheet" };
+  }
+  if (object.kind !== "image" && !dataset.elements.has(TAG.PixelData)) {
+    return { code: "NOT_AN_IMAGE", reason: `${describeKind(object.kind)}, not an image` };
   }
   if (modalities === "CT" && (modality !== "CT" || (sopClass !== "" && !CT_CLASSES.has(sopClass)))) {
     return { code: "NOT_CT", reason: "not a CT image (Modality or SOP Class says otherwise)" };
@@ -205,6 +217,11 @@ function findObjectSkipReason(dataset: DicomDataset, modalities: ModalityChoice)
     };
   }
   return undefined;
+}
+
+/** "a dose report", "an encapsulated document". */
+function describeKind(kind: ObjectKind): string {
+  return `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
 }
 
 /** What rules out one frame. */
