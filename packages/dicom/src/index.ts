@@ -106,6 +106,21 @@ export {
   type ProductKind,
 } from "./derive/equipment.ts";
 export { DicomError, type DicomErrorCode } from "./errors.ts";
+export {
+  DEFAULT_VOLUME_LIMITS,
+  type FormatFinding,
+  type FormatFindingCode,
+  type ReadVolumeOptions,
+  type StoredVolume,
+  type VolumeFile,
+  type VolumeFormat,
+  type VolumeLimits,
+  type WriteVolumeOptions,
+} from "./formats/format.ts";
+export { detectFormat, findFormatByName, readVolumeFile, volumeFormats } from "./formats/formats.ts";
+export { isOrthogonal } from "./formats/orientation.ts";
+export type { SampleType } from "./formats/samples.ts";
+export { compareNumbered, readTiffStack } from "./formats/tiff.ts";
 export { hasFunctionalGroups, readFrameDataset } from "./images/functional-groups.ts";
 export {
   type InstanceSource,
@@ -147,7 +162,11 @@ export {
   convertToClassic,
   convertToEnhanced,
 } from "./objects/convert-series.ts";
-export { writeEnhancedCt } from "./objects/enhanced-ct.ts";
+export {
+  type EnhancedCtScan,
+  type WriteEnhancedCtOptions,
+  writeEnhancedCt,
+} from "./objects/enhanced-ct.ts";
 export type { EnhancedKind } from "./objects/enhanced-groups.ts";
 export {
   type OrthogonalVolume,
