@@ -22,7 +22,6 @@ const REGIONS: readonly (readonly [string, string, string, string])[] = [
   ["HEART", "80891009", "T-32000", "Heart"],
   ["LUNG", "39607008", "T-28000", "Lung"],
   ["EXTREMITY", "66019005", "T-D0300", "Extremity"],
-  ["WHOLEBODY", "38266002", "T-D0010", "Entire body"],
   ["PHANTOM", "706342009", "A-A4001", "Phantom"],
 ];
 

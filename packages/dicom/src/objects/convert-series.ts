@@ -5,12 +5,12 @@
 import { readFrameBytes } from "../codecs/encapsulation.ts";
 import { requireTransferSyntax, TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
 import { convertToExplicit, removePrivateElements } from "../dataset/convert.ts";
-import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import { type DicomDataset, type DicomElement, editDataset } from "../dataset/dataset.ts";
 import { convertDateTime } from "../dataset/date-time.ts";
 import { createIntegerElement, createSequenceElement, createTextElement } from "../dataset/elements.ts";
 import { TAG } from "../dataset/tags.ts";
 import { createHashedUid } from "../dataset/uids.ts";
-import { readText, readTexts } from "../dataset/values.ts";
+import { readNumber, readText, readTexts } from "../dataset/values.ts";
 import { writeDicomFile } from "../dataset/write.ts";
 import { DicomError } from "../errors.ts";
 import { readFrameDataset } from "../images/functional-groups.ts";
@@ -92,6 +92,9 @@ export async function convertToEnhanced(
   const uids = { sources: sources.map(([, uid, numbers]) => [uid, ...(numbers ?? [])]), kind };
   const seriesInstanceUid = await createHashedUid({ convertedSeries: uids });
   const sopInstanceUid = await createHashedUid({ convertedObject: uids });
+  if (kind === "enhanced") {
+    for (const [i, frame] of frames.entries()) frames[i] = await ensureIrradiationEvent(frame, series);
+  }
   const types = frames.map((frame) => createFrameType(frame, kind));
   const imageType = types.every((type) => type.join() === types[0].join()) ? types[0] : mixTypes(types);
   const evidence = createSourceEvidence(series.studyInstanceUid, series.seriesInstanceUid, [
@@ -135,6 +138,17 @@ async function readSlice(
     dataset: isFrame ? { ...explicit, elements: createClassicElements(explicit) } : explicit,
     bytes,
   };
+}
+
+/** Enhanced CT names the irradiation event: one that no header names is known by study and acquisition. */
+async function ensureIrradiationEvent(frame: DicomDataset, series: Series): Promise<DicomDataset> {
+  if (frame.elements.has(TAG.IrradiationEventUID)) return frame;
+  const acquisition = readNumber(frame, TAG.AcquisitionNumber) ?? null;
+  const uid = await createHashedUid({ irradiationEvent: { study: series.studyInstanceUid, acquisition } });
+  return editDataset(
+    frame,
+    new Map([[TAG.IrradiationEventUID, createTextElement(TAG.IrradiationEventUID, uid)]]),
+  );
 }
 
 /** Image Type of four values. An original stays one in a Legacy Converted object only. */

@@ -5,6 +5,7 @@
  */
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import {
+  type CodedConcept,
   createCodeItem,
   createDecimalElement,
   createDoubleElement,
@@ -14,8 +15,8 @@ import {
   createTextElement,
 } from "../dataset/elements.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readNumber, readText } from "../dataset/values.ts";
-import { findAnatomicRegion } from "../images/body-parts.ts";
+import { readNumber, readNumbers, readText } from "../dataset/values.ts";
+import { findAnatomicRegion, readCodedBodyPart } from "../images/body-parts.ts";
 
 /** Enhanced CT, or the class that the standard has for what scanners once wrote as single slices. */
 export type EnhancedKind = "enhanced" | "legacy-converted";
@@ -28,7 +29,7 @@ const TOP_LEVEL: ReadonlySet<number> = new Set(
     // General Study, Patient Study, General Series, CT Series
     "00080020 00080021 00080030 00080031 00080050 00080051 00080060 00080090 00081030 00081032 0008103E 0008103F",
     "00081048 00081049 00081050 00081052 00081060 00081062 00081070 00081072 00081080 00081084 00081110 00081111",
-    "00180015 00181030 00185100 0020000D 0020000E 00200010 00200011 00200060 00321060 00400244 00400245 00400253",
+    "00180015 00181030 00185100 0020000D 0020000E 00200010 00200011 00200060 00400244 00400245 00400253",
     "00400254 00400275 00400280",
     // Frame of Reference, Synchronization
     "00200052 00201040 00200200",
@@ -59,11 +60,17 @@ const MACROS: readonly (readonly [number, readonly number[]])[] = [
   [TAG.IrradiationEventIdentificationSequence, [TAG.IrradiationEventUID]],
 ];
 
-/** The same for the macros that only Enhanced CT has. */
-const CT_MACROS: readonly (readonly [number, readonly number[]])[] = [
-  [
-    TAG.CTAcquisitionDetailsSequence,
-    [
+/** A macro that only Enhanced CT has; it is written where the frame has all it must say, since half of one says little. */
+interface CtMacro {
+  readonly tag: number;
+  readonly required: readonly number[];
+  readonly optional: readonly number[];
+}
+
+const CT_MACROS: readonly CtMacro[] = [
+  {
+    tag: TAG.CTAcquisitionDetailsSequence,
+    required: [
       TAG.DataCollectionDiameter,
       TAG.GantryDetectorTilt,
       TAG.TableHeight,
@@ -72,22 +79,61 @@ const CT_MACROS: readonly (readonly [number, readonly number[]])[] = [
       TAG.SingleCollimationWidth,
       TAG.TotalCollimationWidth,
     ],
-  ],
-  [TAG.CTTableDynamicsSequence, [TAG.TableSpeed, TAG.TableFeedPerRotation, TAG.SpiralPitchFactor]],
-  [TAG.CTGeometrySequence, [TAG.DistanceSourceToDetector, TAG.DistanceSourceToDataCollectionCenter]],
-  [TAG.CTReconstructionSequence, [TAG.ReconstructionDiameter, TAG.ConvolutionKernel]],
-  [TAG.CTExposureSequence, [TAG.ExposureModulationType, TAG.CTDIvol, TAG.CTDIPhantomTypeCodeSequence]],
-  [TAG.CTXRayDetailsSequence, [TAG.KVP, TAG.FocalSpots, TAG.FilterType, TAG.FilterMaterial]],
+    optional: [],
+  },
+  {
+    tag: TAG.CTTableDynamicsSequence,
+    required: [TAG.TableSpeed, TAG.TableFeedPerRotation, TAG.SpiralPitchFactor],
+    optional: [],
+  },
+  {
+    tag: TAG.CTGeometrySequence,
+    required: [TAG.DistanceSourceToDetector, TAG.DistanceSourceToDataCollectionCenter],
+    optional: [],
+  },
+  {
+    tag: TAG.CTReconstructionSequence,
+    required: [
+      TAG.ReconstructionAlgorithm,
+      TAG.ConvolutionKernel,
+      TAG.ConvolutionKernelGroup,
+      TAG.ReconstructionDiameter,
+      TAG.ReconstructionPixelSpacing,
+      TAG.ReconstructionAngle,
+      TAG.ImageFilter,
+    ],
+    optional: [],
+  },
+  {
+    tag: TAG.CTExposureSequence,
+    required: [TAG.ExposureTime, TAG.XRayTubeCurrent, TAG.Exposure, TAG.ExposureModulationType],
+    optional: [TAG.CTDIvol, TAG.CTDIPhantomTypeCodeSequence],
+  },
+  {
+    tag: TAG.CTXRayDetailsSequence,
+    required: [TAG.KVP, TAG.FocalSpots, TAG.FilterType, TAG.FilterMaterial],
+    optional: [],
+  },
 ];
 
-/** Integer strings of classic CT that are numbers of another tag in Enhanced CT: macro, classic, enhanced. */
-const RENAMED: readonly (readonly [number, number, number])[] = [
-  [TAG.CTExposureSequence, TAG.ExposureTime, TAG.ExposureTimeInms],
-  [TAG.CTExposureSequence, TAG.XRayTubeCurrent, TAG.XRayTubeCurrentInmA],
-  [TAG.CTExposureSequence, TAG.Exposure, TAG.ExposureInmAs],
-];
+/** Integer strings of classic CT that are numbers of another tag in Enhanced CT. */
+const RENAMED: ReadonlyMap<number, number> = new Map([
+  [TAG.ExposureTime, TAG.ExposureTimeInms],
+  [TAG.XRayTubeCurrent, TAG.XRayTubeCurrentInmA],
+  [TAG.Exposure, TAG.ExposureInmAs],
+]);
 
-/** Attributes that the object or the frame says anew. */
+/** Facts of classic CT that stay under their own tags where their macro cannot be written. */
+const CT_FACTS: ReadonlySet<number> = new Set([
+  ...CT_MACROS.flatMap(({ required, optional }) => [...required, ...optional]),
+  TAG.ContrastBolusAgent,
+  TAG.ScanOptions,
+]);
+
+/**
+ * Attributes that the object or the frame says anew. References to other images stay with the classic image, which
+ * the frame names as its source: repeating them would need the series of each.
+ */
 const REPLACED: ReadonlySet<number> = new Set([
   TAG.LengthToEnd,
   TAG.ImageType,
@@ -100,6 +146,8 @@ const REPLACED: ReadonlySet<number> = new Set([
   TAG.SmallestPixelValueInSeries,
   TAG.LargestPixelValueInSeries,
   TAG.IconImageSequence,
+  TAG.ReferencedImageSequence,
+  TAG.SourceImageSequence,
   TAG.PixelData,
   TAG.ExtendedOffsetTable,
   TAG.ExtendedOffsetTableLengths,
@@ -134,14 +182,17 @@ export interface FrameDescription {
  *
  * @param frames - classic images in explicit VR, in the order of the frames; at least one
  * @param describe - by frame index
- * @remarks Attributes without a home in Enhanced CT are left out there and kept in Legacy Converted.
+ * @remarks Legacy Converted keeps every standard attribute. Enhanced CT keeps those it has a place for; acquisition
+ * facts whose macro is incomplete stay under their classic tags in an Unassigned Converted Attributes macro, which
+ * makes the object one of a Standard Extended SOP Class.
  */
 export function createEnhancedGroups(
   frames: readonly DicomDataset[],
   kind: EnhancedKind,
   describe: (frame: number) => FrameDescription,
 ): EnhancedGroups {
-  const places = frames.map((dataset, i) => placeFrame(dataset, i, kind, describe(i)));
+  const descriptions = frames.map((_, i) => describe(i));
+  const places = frames.map((dataset, i) => placeFrame(dataset, i, kind, descriptions[i]));
   const top = new Map(places[0].top);
   if (kind === "legacy-converted") keepVaryingTopLevel(places);
   const shared: DicomElement[] = [];
@@ -160,7 +211,7 @@ export function createEnhancedGroups(
     shared.push(createMacro(TAG.UnassignedSharedConvertedAttributesSequence, unassigned.shared));
   }
   const perFrame = places.map((place, i) => {
-    const item: DicomElement[] = [...(describe(i).extraGroups ?? [])];
+    const item: DicomElement[] = [...(descriptions[i].extraGroups ?? [])];
     for (const [macro, elements] of place.macros) {
       if (macro === TAG.UnassignedSharedConvertedAttributesSequence || isShared.get(macro) === true) continue;
       item.push(createMacro(macro, elements));
@@ -221,6 +272,7 @@ function placeFrame(
     }
   };
   for (const tag of REPLACED) left.delete(tag);
+  if (kind === "enhanced") left.delete(TAG.Laterality);
   placeFrameContent(dataset, frame, kind, put);
   placeFrameType(description, put);
   placeAnatomy(dataset, kind, put);
@@ -229,26 +281,34 @@ function placeFrame(
     put(TAG.PixelValueTransformationSequence, createTextElement(TAG.RescaleType, "HU"));
   }
   if (kind === "enhanced") {
-    for (const [macro, tags] of CT_MACROS) move(macro, tags);
-    for (const [macro, classic, enhanced] of RENAMED) {
-      const value = readNumber(dataset, classic);
-      if (value !== undefined) put(macro, createDoubleElement(enhanced, [value]));
+    for (const { tag, required, optional } of CT_MACROS) {
+      if (required.some((one) => (left.get(one)?.bytes.length ?? 0) === 0)) continue;
+      for (const one of [...required, ...optional]) {
+        const renamed = RENAMED.get(one);
+        if (renamed === undefined) move(tag, [one]);
+        else {
+          put(tag, createDoubleElement(renamed, readNumbers(dataset, one) ?? []));
+          left.delete(one);
+        }
+      }
     }
   }
   for (const element of left.values()) {
     const group = Math.floor(element.tag / 65536);
     const isTop = group === 0x0010 || group === 0x0012 || TOP_LEVEL.has(element.tag);
+    if (!isConvertible(element.tag)) continue;
     if (isTop) top.set(element.tag, element);
-    else if (
-      kind === "legacy-converted" &&
-      element.tag % 65536 !== 0 &&
-      (group & 1) === 0 &&
-      group < 0x5000
-    ) {
+    else if (element.bytes.length > 0 && (kind === "legacy-converted" || CT_FACTS.has(element.tag))) {
       put(TAG.UnassignedSharedConvertedAttributesSequence, element);
     }
   }
   return { top, macros };
+}
+
+/** Standard attributes; no group lengths, curves, overlays. */
+function isConvertible(tag: number): boolean {
+  const group = Math.floor(tag / 65536);
+  return tag % 65536 !== 0 && group % 2 === 0 && group < 0x5000;
 }
 
 function placeFrameContent(
@@ -284,14 +344,17 @@ function placeFrameType(
   put(macro, createTextElement(TAG.VolumeBasedCalculationTechnique, "NONE"));
 }
 
+/** Enhanced CT must name a region; of one that the header does not name, no more is known than that it is of a body. */
+const UNKNOWN_REGION: CodedConcept = { value: "38266002", scheme: "SCT", meaning: "Entire body" };
+
 function placeAnatomy(
   dataset: DicomDataset,
   kind: EnhancedKind,
   put: (macro: number, element: DicomElement) => void,
 ): void {
   const bodyPart = readText(dataset, TAG.BodyPartExamined);
-  const region = findAnatomicRegion(bodyPart ?? "WHOLEBODY");
-  if (region === undefined || (kind === "legacy-converted" && bodyPart === undefined)) return;
+  const region = findAnatomicRegion(bodyPart ?? "") ?? (kind === "enhanced" ? UNKNOWN_REGION : undefined);
+  if (region === undefined) return;
   const laterality = readText(dataset, TAG.Laterality);
   put(
     TAG.FrameAnatomySequence,
@@ -388,11 +451,17 @@ export function createClassicElements(frame: DicomDataset): Map<number, DicomEle
   const set = (element: DicomElement): void => {
     elements.set(element.tag, element);
   };
-  for (const [, classic, enhanced] of RENAMED) {
+  for (const [classic, enhanced] of RENAMED) {
     const value = readNumber(frame, enhanced);
     if (value !== undefined && !elements.has(classic))
       set(createTextElement(classic, String(Math.round(value))));
   }
+  const laterality = readText(frame, TAG.FrameLaterality);
+  if ((laterality === "L" || laterality === "R") && !elements.has(TAG.Laterality)) {
+    set(createTextElement(TAG.Laterality, laterality));
+  }
+  const bodyPart = elements.has(TAG.BodyPartExamined) ? undefined : readCodedBodyPart(frame);
+  if (bodyPart !== undefined) set(createTextElement(TAG.BodyPartExamined, bodyPart));
   const acquisition = readNumber(frame, TAG.FrameAcquisitionNumber);
   if (acquisition !== undefined && !elements.has(TAG.AcquisitionNumber)) {
     set(createTextElement(TAG.AcquisitionNumber, String(acquisition)));
