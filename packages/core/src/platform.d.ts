@@ -23,6 +23,13 @@ declare const performance: { now(): number };
 declare const crypto: {
   readonly subtle: { digest(algorithm: string, data: ArrayBufferView | ArrayBuffer): Promise<ArrayBuffer> };
 };
+declare class URL {
+  constructor(url: string, base?: string);
+  readonly href: string;
+}
+interface ImportMeta {
+  readonly url: string;
+}
 declare function atob(data: string): string;
 declare function btoa(data: string): string;
 declare class ReadableStream {

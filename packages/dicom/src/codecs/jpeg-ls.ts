@@ -6,15 +6,14 @@
 import { DicomError } from "../errors.ts";
 import type { FrameFormat } from "./frame-format.ts";
 import { computeDefaultThresholds, decodeJpegLsScan, type JpegLsScan } from "./jpeg-ls-scan.ts";
+import { writeSamples } from "./samples.ts";
+import { createWasmCodec } from "./wasm-codec.ts";
+import { createWasmOptions } from "./wasm-location.ts";
 
-type CharlsModule = Awaited<ReturnType<typeof import("@cornerstonejs/codec-charls/wasmjs").default>>;
-
-let loading: Promise<CharlsModule> | undefined;
-
-function loadCharls(): Promise<CharlsModule> {
-  loading ??= import("@cornerstonejs/codec-charls/wasmjs").then((module) => module.default());
-  return loading;
-}
+const charls = createWasmCodec("CharLS", async () => {
+  const { default: create } = await import("@cornerstonejs/codec-charls/wasmjs");
+  return create(createWasmOptions("charls"));
+});
 
 /** What the markers before the entropy-coded data say. */
 interface JpegLsHeader {
@@ -94,7 +93,8 @@ export async function decodeJpegLsFrame(encoded: Uint8Array, format: FrameFormat
       `it is ${header.columns} × ${header.rows} × ${header.components} of ${header.precision} bits but the dataset says ${format.columns} × ${format.rows} × ${format.samplesPerPixel} of ${format.bitsAllocated}`,
     );
   }
-  return writeSamples(decodeJpegLsScan(encoded, header.dataStart, resolveScan(header)), format);
+  const samples = decodeJpegLsScan(encoded, header.dataStart, resolveScan(header));
+  return writeSamples(samples, header.precision, format);
 }
 
 /** Fills in defaults and checks parameters against T.87 table C.1. */
@@ -116,14 +116,6 @@ function resolveScan(header: JpegLsHeader): JpegLsScan {
     throw invalid(`thresholds ${t1}, ${t2}, ${t3} or RESET ${reset} are out of range`);
   }
   return { rows: header.rows, columns: header.columns, maxValue, near, thresholds: [t1, t2, t3], reset };
-}
-
-/** Samples as little-endian words of the allocated size. */
-function writeSamples(samples: Uint16Array, format: FrameFormat): Uint8Array {
-  if (format.bitsAllocated === 16) return new Uint8Array(samples.buffer);
-  return format.bitsAllocated === 8
-    ? Uint8Array.from(samples)
-    : new Uint8Array(Uint32Array.from(samples).buffer);
 }
 
 /**
@@ -156,27 +148,24 @@ export async function encodeJpegLsFrame(native: Uint8Array, format: FrameFormat)
       input[i * bytesPerSample + b] = native[i * allocatedBytes + b] & ((mask >>> (8 * b)) & 0xff);
     }
   }
-  const charls = await loadCharls();
-  const encoder = new charls.JpegLSEncoder();
-  try {
-    encoder
-      .getDecodedBuffer({
-        width: format.columns,
-        height: format.rows,
-        bitsPerSample: precision,
-        componentCount: 1,
-      })
-      .set(input);
-    encoder.setNearLossless(0);
-    encoder.encode();
-    const encoded = Uint8Array.from(encoder.getEncodedBuffer());
-    encoder.delete();
-    return encoded;
-  } catch (cause) {
-    // After a trap the instance's memory is not to be trusted: a new one is made next time.
-    loading = undefined;
-    throw new DicomError("INVALID_COMPRESSED_DATA", "CharLS could not encode the frame", { cause });
-  }
+  return charls.run((instance) => {
+    const encoder = new instance.JpegLSEncoder();
+    try {
+      encoder
+        .getDecodedBuffer({
+          width: format.columns,
+          height: format.rows,
+          bitsPerSample: precision,
+          componentCount: 1,
+        })
+        .set(input);
+      encoder.setNearLossless(0);
+      encoder.encode();
+      return encoder.getEncodedBuffer().slice();
+    } finally {
+      encoder.delete();
+    }
+  });
 }
 
 function invalid(what: string): DicomError {

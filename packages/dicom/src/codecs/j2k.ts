@@ -1,0 +1,137 @@
+/**
+ * JPEG 2000 frames (ITU-T T.800) through OpenJPEG, High-Throughput ones (T.814) through OpenJPH. The codecs see only
+ * frames whose headers j2k-header.ts has read and bounded; damage inside the entropy-coded data shows as wrong pixels,
+ * as in every decoder of this format, since it has no check sums.
+ */
+import { DicomError } from "../errors.ts";
+import type { FrameFormat } from "./frame-format.ts";
+import { createJ2kError, readJ2kHeader } from "./j2k-header.ts";
+import { writeSamples } from "./samples.ts";
+import { createWasmCodec } from "./wasm-codec.ts";
+import { createWasmOptions } from "./wasm-location.ts";
+
+/** Samples of one frame: the codecs keep up to 12 bytes for each. */
+const MAX_SAMPLES = 2 ** 25;
+
+const openjpeg = createWasmCodec("OpenJPEG", async () => {
+  const { default: create } = await import("@cornerstonejs/codec-openjpeg/decodewasmjs");
+  return create(createWasmOptions("openjpeg"));
+});
+
+const openjph = createWasmCodec("OpenJPH", async () => {
+  const { default: create } = await import("@cornerstonejs/codec-openjph/wasmjs");
+  return create(createWasmOptions("openjph"));
+});
+
+/**
+ * Decodes one JPEG 2000 or High-Throughput JPEG 2000 frame into native little-endian bytes, by pixel; components
+ * coded with a colour transform become RGB.
+ *
+ * @throws DicomError `INVALID_COMPRESSED_DATA`
+ * @remarks Lossless streams tested bit for bit against OpenJPEG's and GDCM's tools; see {@link writeSamples} for streams
+ * whose sign or depth differs from the dataset's.
+ */
+export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
+  const header = readJ2kHeader(encoded);
+  const { rows, columns, components, precision, codestream } = header;
+  if (
+    rows !== format.rows ||
+    columns !== format.columns ||
+    components !== format.samplesPerPixel ||
+    precision > format.bitsAllocated
+  ) {
+    throw createJ2kError(
+      `it is ${columns} × ${rows} × ${components} of ${precision} bits but the dataset says ${format.columns} × ${format.rows} × ${format.samplesPerPixel} of ${format.bitsAllocated}`,
+    );
+  }
+  const count = rows * columns * components;
+  if (count > MAX_SAMPLES) throw createJ2kError(`${count} samples are more than ${MAX_SAMPLES}`);
+  const decodeWith = (decoder: J2kDecoder): Uint8Array => {
+    try {
+      decoder.getEncodedBuffer(codestream.length).set(codestream);
+      decoder.decode();
+      const info = decoder.getFrameInfo();
+      const bytes = decoder.getDecodedBuffer();
+      const bytesPerSample = precision <= 8 ? 1 : 2;
+      if (info.width !== columns || info.height !== rows || bytes.length !== count * bytesPerSample) {
+        throw createJ2kError("its tiles are damaged");
+      }
+      return bytes.slice();
+    } finally {
+      decoder.delete();
+    }
+  };
+  const bytes = await (header.isHighThroughput
+    ? openjph.run((instance) => decodeWith(new instance.HTJ2KDecoder()))
+    : openjpeg.run((instance) => decodeWith(new instance.J2KDecoder())));
+  return writeSamples(precision <= 8 ? bytes : new Uint16Array(bytes.buffer), precision, format);
+}
+
+/** Progression orders, T.800 table A.16. */
+const PROGRESSION = { resolution: 1, rpcl: 2 } as const;
+
+async function encodeHtj2k(
+  native: Uint8Array,
+  format: FrameFormat,
+  options: { readonly progression: number },
+): Promise<Uint8Array> {
+  const { rows, columns, bitsStored, bitsAllocated, highBit, samplesPerPixel, signed } = format;
+  if (bitsAllocated === 32 || samplesPerPixel !== 1 || highBit !== bitsStored - 1) {
+    throw new DicomError(
+      "UNSUPPORTED_PIXEL_FORMAT",
+      `HTJ2K is written for one sample per pixel of 1 to 16 bits starting at bit 0; got ${samplesPerPixel} × ${bitsStored} of ${bitsAllocated} bits, high bit ${highBit}`,
+    );
+  }
+  const samples = rows * columns;
+  if (samples > MAX_SAMPLES) {
+    throw new DicomError("UNSUPPORTED_PIXEL_FORMAT", `${samples} samples are more than ${MAX_SAMPLES}`);
+  }
+  // Bits above Bits Stored are not pixels: the sign is extended over them, or they are cleared.
+  const words =
+    bitsAllocated === 8 ? native : new Uint16Array(native.slice(0, samples * 2).buffer, 0, samples);
+  const input = writeSamples(words.slice(0, samples), bitsStored, format);
+  return openjph.run((instance) => {
+    const encoder = new instance.HTJ2KEncoder();
+    try {
+      encoder
+        .getDecodedBuffer({
+          width: columns,
+          height: rows,
+          bitsPerSample: bitsStored,
+          componentCount: 1,
+          isSigned: signed,
+          isUsingColorTransform: false,
+        })
+        .set(input);
+      encoder.setQuality(true, 0);
+      encoder.setProgressionOrder(options.progression);
+      encoder.setDecompositions(chooseLevels(rows, columns));
+      encoder.encode();
+      const encoded = encoder.getEncodedBuffer().slice();
+      if (encoded.length < 20) throw new Error("the encoder gave nothing");
+      return encoded;
+    } finally {
+      encoder.delete();
+    }
+  });
+}
+
+/** Five levels, as usual, or as many as leave a pixel; PS3.5 §10.18.2 asks RPCL for a lowest resolution of at most 64. */
+function chooseLevels(rows: number, columns: number): number {
+  const smallest = Math.min(rows, columns);
+  const largest = Math.max(rows, columns);
+  const needed = Math.max(0, Math.ceil(Math.log2(largest / 64)));
+  return Math.min(MAX_WRITTEN_LEVELS, Math.max(needed, Math.min(5, Math.floor(Math.log2(smallest)))));
+}
+
+const MAX_WRITTEN_LEVELS = 8;
+
+/**
+ * Encodes native little-endian bytes as a lossless HTJ2K codestream.
+ *
+ * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT` for 32-bit samples, colour and stored bits that do not start at bit 0
+ * @remarks T.814 through OpenJPH, reversible 5-3 wavelet. Tested against OpenJPEG's decoder.
+ */
+export async function encodeHtj2kFrame(native: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
+  return encodeHtj2k(native, format, { progression: PROGRESSION.rpcl });
+}

@@ -1,0 +1,35 @@
+/**
+ * From decoded samples to the native bytes of a frame, with the differences between what a compressed stream and what
+ * the dataset say about bits and sign.
+ */
+import { countFrameBytes, type FrameFormat } from "./frame-format.ts";
+
+/**
+ * Writes samples as little-endian words of Bits Allocated. When the dataset says signed, the top bit of the stream's
+ * precision is the sign and is extended, whatever the stream says of itself; bits above the precision are otherwise 0.
+ *
+ * @param samples - `[row][column][sample]`; their low `precision` bits count
+ * @param precision - bits per sample of the stream
+ */
+export function writeSamples(
+  samples: Uint8Array | Uint16Array | Int16Array | Int32Array,
+  precision: number,
+  format: FrameFormat,
+): Uint8Array {
+  const { bitsAllocated, signed } = format;
+  const extendsSign = signed && precision < bitsAllocated;
+  if (!extendsSign && precision === bitsAllocated && samples.BYTES_PER_ELEMENT * 8 === bitsAllocated) {
+    return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+  }
+  const out = new Uint8Array(countFrameBytes(format));
+  const words =
+    bitsAllocated === 8
+      ? out
+      : bitsAllocated === 16
+        ? new Uint16Array(out.buffer)
+        : new Uint32Array(out.buffer);
+  const shift = 32 - precision;
+  if (extendsSign) for (let i = 0; i < words.length; i++) words[i] = (samples[i] << shift) >> shift;
+  else for (let i = 0; i < words.length; i++) words[i] = (samples[i] << shift) >>> shift;
+  return out;
+}
