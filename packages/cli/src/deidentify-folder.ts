@@ -128,7 +128,7 @@ export async function deidentifyFolder(
     signal.throwIfAborted();
     onProgress({ phase: "reading", done: index + 1, total: paths.length, unit: "files" });
     try {
-      const file = readDicomFile(await createFileSource(path).read());
+      const file = readDicomFile(await createFileSource(path).read(), { preamble: "any" });
       if (readText(file.meta, TAG.MediaStorageSOPClassUID) === MEDIA_DIRECTORY) codes[index] = "NOT_DICOM";
       else candidates.push(await describeCandidate(index, file, pseudonyms));
     } catch (error) {
@@ -146,7 +146,7 @@ export async function deidentifyFolder(
       signal.throwIfAborted();
       onProgress({ phase: "writing", done: done + 1, total: candidates.length, unit: "files" });
       try {
-        const file = readDicomFile(await createFileSource(paths[candidate.index]).read());
+        const file = readDicomFile(await createFileSource(paths[candidate.index]).read(), { preamble: "any" });
         const result = await deidentifyFile(file, { ...profile, pseudonyms });
         const bytes = writeDicomFile(result.file.dataset, result.file.transferSyntaxUid);
         const isNew = `${candidate.patient} ${candidate.series}` !== lastSeries;

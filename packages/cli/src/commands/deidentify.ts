@@ -135,7 +135,7 @@ async function readPatientTable(path: string): Promise<ReadonlyMap<string, strin
     if (line.trim() === "") continue;
     const comma = line.lastIndexOf(",");
     const [original, target] = [line.slice(0, comma).trim(), line.slice(comma + 1).trim()];
-    if (comma < 0 || !/^[A-Za-z0-9._-]{1,64}$/.test(target)) {
+    if (comma < 0 || !/^[A-Za-z0-9._-]{1,60}$/.test(target)) {
       throw new UsageError(
         `line ${index + 1} of --patients is not "original,new" with a new ID of letters, digits and . _ -`,
       );

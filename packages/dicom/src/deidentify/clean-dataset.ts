@@ -141,7 +141,8 @@ async function changeElement(
     case "dummy":
       return vr === "UI" ? replaceUids(element, vr, context) : createElement(tag, createDummyValue(vr), vr);
     case "pseudonym":
-      return createTextElement(tag, context.pseudonym);
+      // A caret makes it a name of today's form: one that is all family name (PS3.5 §6.2.1).
+      return createTextElement(tag, tag === TAG.PatientName ? `${context.pseudonym}^` : context.pseudonym);
     case "uid":
       return replaceUids(element, vr, context);
     case "shift": {
@@ -164,7 +165,8 @@ async function changeElement(
 function keepElement(element: DicomElement, vr: string, context: CleanContext): DicomElement | undefined {
   const { tag, bytes } = element;
   if (tag === TAG.PixelData) return { ...element, vr, offset: -1 };
-  const checked = checkValue(tag, vr, bytes);
+  // Characters where the dictionary has numbers or bytes are somebody's mistake, and may be somebody's name.
+  const checked = isTextVr(element.vr) && !isTextVr(vr) ? undefined : checkValue(tag, vr, bytes);
   if (checked === undefined) {
     count(context, "INVALID_VALUE_REMOVED");
     return undefined;

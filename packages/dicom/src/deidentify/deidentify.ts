@@ -160,7 +160,7 @@ export async function deidentifyFile(file: DicomFile, options: DeidentifyOptions
 
 /** Name and ID are always there, also where the original lacks them (type 2). */
 function createPatient(pseudonym: string): DicomElement[] {
-  return [createTextElement(TAG.PatientName, pseudonym), createTextElement(TAG.PatientID, pseudonym)];
+  return [createTextElement(TAG.PatientName, `${pseudonym}^`), createTextElement(TAG.PatientID, pseudonym)];
 }
 
 /** What says that the object is de-identified and how (PS3.15 §E.2, PS3.3 §C.7.1.1, §C.12.1). */

@@ -74,11 +74,11 @@ export interface Pseudonyms {
 
 /** Options of {@link createPseudonyms}. */
 export interface PseudonymOptions {
-  /** Original Patient ID → new one (1 to 64 characters A–Z a–z 0–9 . _ -). Patients not in it are refused. */
+  /** Original Patient ID → new one (1 to 60 characters A–Z a–z 0–9 . _ -). Patients not in it are refused. */
   readonly patientIds?: ReadonlyMap<string, string>;
 }
 
-const NEW_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const NEW_ID = /^[A-Za-z0-9._-]{1,60}$/;
 
 /**
  * Starts a set of replacements.
@@ -97,7 +97,7 @@ export function createPseudonyms(key: Uint8Array, options: PseudonymOptions = {}
     if (!NEW_ID.test(id)) {
       throw new DicomError(
         "INVALID_VALUE",
-        "a new Patient ID may hold 1 to 64 letters, digits and . _ - only",
+        "a new Patient ID may hold 1 to 60 letters, digits and . _ - only",
       );
     }
   }

@@ -54,7 +54,10 @@ export function readValueText(bytes: Uint8Array): string {
  */
 export function checkValue(tag: number, vr: string, bytes: Uint8Array): CheckedValue | undefined {
   const size = UNIT_BYTES[vr];
-  if (size !== undefined) return bytes.length % size === 0 ? { bytes, cut: false } : undefined;
+  if (size !== undefined) {
+    const isBroken = bytes.length % size !== 0 || (!vr.startsWith("O") && looksLikeText(bytes));
+    return isBroken ? undefined : { bytes, cut: false };
+  }
   if (!isTextVr(vr)) return { bytes, cut: false };
   const nul = bytes.indexOf(0);
   const cut = nul >= 0 && bytes.subarray(nul).some((byte) => byte !== 0 && byte !== 0x20);
@@ -68,6 +71,11 @@ export function checkValue(tag: number, vr: string, bytes: Uint8Array): CheckedV
   }
   if (!text.split("\\").every((part) => fitsVr(tag, vr, part.trim()))) return undefined;
   return { bytes: padToEven(value, vr), cut };
+}
+
+/** Eight bytes or more, all printable: no number that scanners write looks like that, a sentence in its place does. */
+function looksLikeText(bytes: Uint8Array): boolean {
+  return bytes.length >= 8 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
 }
 
 function fitsVr(tag: number, vr: string, value: string): boolean {
