@@ -2,7 +2,12 @@
  * `@alara/dicom`: reads, assembles and writes CT in DICOM; runs anywhere. Files and folders are in `@alara/dicom/node`.
  */
 
-export { joinFragments, readFrameBytes, splitFragments } from "./codecs/encapsulation.ts";
+export {
+  describeDecodedFrame,
+  joinFragments,
+  readFrameBytes,
+  splitFragments,
+} from "./codecs/encapsulation.ts";
 export { countFrameBytes, type FrameFormat, readFrameFormat } from "./codecs/frame-format.ts";
 export {
   findTransferSyntax,
@@ -92,11 +97,8 @@ export {
   type Pseudonyms,
 } from "./deidentify/pseudonyms.ts";
 export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./derive/ct-series.ts";
-export {
-  createDerivedSeries,
-  type DerivedSeries,
-  type DerivedSeriesOptions,
-} from "./derive/derived-series.ts";
+export type { DerivedSeriesOptions } from "./derive/derivation.ts";
+export { createDerivedSeries, type DerivedSeries } from "./derive/derived-series.ts";
 export {
   EQUIPMENT_MANUFACTURER,
   IMPLEMENTATION_CLASS_UID,
@@ -105,6 +107,7 @@ export {
   PRODUCT_NAMES,
   type ProductKind,
 } from "./derive/equipment.ts";
+export { refineGrid } from "./derive/resampling.ts";
 export { DicomError, type DicomErrorCode } from "./errors.ts";
 export {
   DEFAULT_VOLUME_LIMITS,
@@ -168,6 +171,7 @@ export {
   writeEnhancedCt,
 } from "./objects/enhanced-ct.ts";
 export type { EnhancedKind } from "./objects/enhanced-groups.ts";
+export { type DoseEvent, type DoseReport, readDoseReport } from "./series/dose-report.ts";
 export {
   type OrthogonalVolume,
   type ShearOptions,

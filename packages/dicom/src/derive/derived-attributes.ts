@@ -20,6 +20,7 @@ import { readItems } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readNumber, readText, readTexts } from "../dataset/values.ts";
 import type { EncodedFrame, HuFormat } from "../images/pixels.ts";
+import { createSourceImageSequence, type ImageReference } from "../objects/references.ts";
 import { EQUIPMENT_MANUFACTURER } from "./equipment.ts";
 
 /** What the header must tell about a derived image. */
@@ -34,18 +35,15 @@ export interface DerivedImageDescription {
   readonly softwareVersion: string;
   readonly productName: string;
   readonly contributionDescription: string;
-  /** Every slice that was read to make this one, `[class UID, instance UID]`. */
-  readonly sourceImages: readonly (readonly [string, string])[];
+  /** Every slice that was read to make this one. */
+  readonly sourceImages: readonly ImageReference[];
+  /** Whether every pixel lies where the source's did. */
+  readonly spatialLocationsPreserved: "YES" | "NO";
   readonly moment: DicomDateTime;
   readonly overlays: "remove" | "keep";
 }
 
-/** Purposes from PS3.16 CID 7202 and CID 7005. */
-const SOURCE_IMAGE: CodedConcept = {
-  value: "121322",
-  scheme: "DCM",
-  meaning: "Source image for image processing operation",
-};
+/** Purpose from PS3.16 CID 7005. */
 const PROCESSING_EQUIPMENT: CodedConcept = {
   value: "109102",
   scheme: "DCM",
@@ -131,11 +129,14 @@ function isOverlayOrCurve(tag: number, policy: "remove" | "keep"): boolean {
   return isGraphics && policy === "remove";
 }
 
-/** DERIVED \ SECONDARY or PRIMARY \ AXIAL \ the source's further values. */
+/**
+ * DERIVED \ SECONDARY or PRIMARY \ AXIAL \ the source's values from the fourth on. The source's third value is not
+ * moved on: value 4 has defined terms of its own (PS3.3 C.8.2.1.1.1).
+ */
 function createImageType(dataset: DicomDataset, origin: "SECONDARY" | "PRIMARY"): string[] {
   const further = (readTexts(dataset, TAG.ImageType) ?? [])
-    .slice(2)
-    .filter((value) => value !== "AXIAL" && /^[A-Z0-9 _]{1,16}$/.test(value));
+    .slice(3)
+    .filter((value) => /^[A-Z0-9 _]{1,16}$/.test(value));
   return ["DERIVED", origin, "AXIAL", ...further];
 }
 
@@ -173,14 +174,11 @@ function createSeriesDescription(dataset: DicomDataset, suffix: string): DicomEl
 }
 
 function createSourceImages(dataset: DicomDataset, description: DerivedImageDescription): DicomElement {
-  const { encoding } = dataset;
-  const items = description.sourceImages.map(([sopClass, sopInstance]) => [
-    createTextElement(TAG.ReferencedSOPClassUID, sopClass),
-    createTextElement(TAG.ReferencedSOPInstanceUID, sopInstance),
-    createTextElement(TAG.SpatialLocationsPreserved, "YES"),
-    createSequenceElement(TAG.PurposeOfReferenceCodeSequence, [createCodeItem(SOURCE_IMAGE)], encoding),
-  ]);
-  return createSequenceElement(TAG.SourceImageSequence, items, encoding);
+  return createSourceImageSequence(
+    description.sourceImages,
+    description.spatialLocationsPreserved,
+    dataset.encoding,
+  );
 }
 
 /** The source's items and one more for this processing. */

@@ -17,14 +17,15 @@ import { readFrameDataset } from "../images/functional-groups.ts";
 import { readHuFormat } from "../images/pixels.ts";
 import { readSeriesFile, type Series } from "../series/series.ts";
 import { createClassicElements, type EnhancedKind } from "./enhanced-groups.ts";
+import { requireSameFormat, writeEnhancedObject } from "./enhanced-object.ts";
+import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
 import {
   createDerivationGroup,
+  createReference,
   createSourceEvidence,
   type ImageReference,
-  requireSameFormat,
-  writeEnhancedObject,
-} from "./enhanced-object.ts";
-import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
+  listReferences,
+} from "./references.ts";
 
 const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
@@ -85,10 +86,7 @@ export async function convertToEnhanced(
     frames.push(dataset);
     frameBytes.push(bytes);
   }
-  const sources = series.slices.map(({ summary }): ImageReference => {
-    const reference = [summary.sopClassUid, summary.sopInstanceUid] as const;
-    return summary.format.frames > 1 ? [...reference, [summary.frame + 1]] : reference;
-  });
+  const sources = series.slices.map(({ summary }) => listReferences([summary])[0]);
   const uids = { sources: sources.map(([, uid, numbers]) => [uid, ...(numbers ?? [])]), kind };
   const seriesInstanceUid = await createHashedUid({ convertedSeries: uids });
   const sopInstanceUid = await createHashedUid({ convertedObject: uids });
@@ -97,9 +95,7 @@ export async function convertToEnhanced(
   }
   const types = frames.map((frame) => createFrameType(frame, kind));
   const imageType = types.every((type) => type.join() === types[0].join()) ? types[0] : mixTypes(types);
-  const evidence = createSourceEvidence(series.studyInstanceUid, series.seriesInstanceUid, [
-    ...new Map(sources.map(([sopClass, uid]) => [uid, [sopClass, uid] as const])).values(),
-  ]);
+  const evidence = createSourceEvidence(series.studyInstanceUid, series.seriesInstanceUid, sources);
   const bytes = await writeEnhancedObject(
     {
       kind,
@@ -164,13 +160,12 @@ function mixTypes(
   return ["MIXED", types[0][1], types[0][2], types[0][3]];
 }
 
-function createConversionSource([sopClass, sopInstance, frames]: ImageReference): DicomElement {
-  const item = [
-    createTextElement(TAG.ReferencedSOPClassUID, sopClass),
-    createTextElement(TAG.ReferencedSOPInstanceUID, sopInstance),
-    ...(frames === undefined ? [] : [createTextElement(TAG.ReferencedFrameNumber, frames.map(String))]),
-  ];
-  return createSequenceElement(TAG.ConversionSourceAttributesSequence, [item], "explicit-le");
+function createConversionSource(source: ImageReference): DicomElement {
+  return createSequenceElement(
+    TAG.ConversionSourceAttributesSequence,
+    [createReference(source)],
+    "explicit-le",
+  );
 }
 
 function createConversion(source: ImageReference): DicomElement {

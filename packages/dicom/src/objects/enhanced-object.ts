@@ -7,8 +7,6 @@ import type { TransferSyntax } from "../codecs/transfer-syntaxes.ts";
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import type { DicomDateTime } from "../dataset/date-time.ts";
 import {
-  type CodedConcept,
-  createCodeItem,
   createElement,
   createIntegerElement,
   createSequenceElement,
@@ -26,13 +24,6 @@ import { createPixelData } from "./pixel-data.ts";
 export const ENHANCED_CT_CLASSES: Readonly<Record<EnhancedKind, string>> = {
   enhanced: "1.2.840.10008.5.1.4.1.1.2.1",
   "legacy-converted": "1.2.840.10008.5.1.4.1.1.2.2",
-};
-
-/** Purpose (PS3.16 CID 7202) of the images that an image was derived from. */
-export const SOURCE_IMAGE_PURPOSE: CodedConcept = {
-  value: "121322",
-  scheme: "DCM",
-  meaning: "Source image for image processing operation",
 };
 
 /** What an enhanced object is made of. */
@@ -144,65 +135,6 @@ function createTagElement(tag: number, value: number): DicomElement {
     new Uint8Array(Uint16Array.of(Math.floor(value / 65536), value % 65536).buffer),
     "AT",
   );
-}
-
-/** A reference to an image, `[class UID, instance UID, frame numbers from 1 or none]`. */
-export type ImageReference = readonly [string, string, (readonly number[])?];
-
-/**
- * The Derivation Image functional group (PS3.3 C.7.6.16.2.6): what a frame was made from.
- *
- * @param preserved - Spatial Locations Preserved
- */
-export function createDerivationGroup(
-  description: string,
-  code: CodedConcept,
-  sources: readonly ImageReference[],
-  preserved: "YES" | "NO",
-): DicomElement {
-  const items = sources.map(([sopClass, sopInstance, frames]) => [
-    createTextElement(TAG.ReferencedSOPClassUID, sopClass),
-    createTextElement(TAG.ReferencedSOPInstanceUID, sopInstance),
-    ...(frames === undefined ? [] : [createTextElement(TAG.ReferencedFrameNumber, frames.map(String))]),
-    createTextElement(TAG.SpatialLocationsPreserved, preserved),
-    createSequenceElement(
-      TAG.PurposeOfReferenceCodeSequence,
-      [createCodeItem(SOURCE_IMAGE_PURPOSE)],
-      "explicit-le",
-    ),
-  ]);
-  return createSequenceElement(
-    TAG.DerivationImageSequence,
-    [
-      [
-        createTextElement(TAG.DerivationDescription, description),
-        createSequenceElement(TAG.SourceImageSequence, items, "explicit-le"),
-        createSequenceElement(TAG.DerivationCodeSequence, [createCodeItem(code)], "explicit-le"),
-      ],
-    ],
-    "explicit-le",
-  );
-}
-
-/** Source Image Evidence (PS3.3 C.8.15.2 and 10-3 hierarchy): every image that any frame names as its source. */
-export function createSourceEvidence(
-  studyInstanceUid: string,
-  seriesInstanceUid: string,
-  images: readonly (readonly [string, string])[],
-): DicomElement {
-  const references = images.map(([sopClass, sopInstance]) => [
-    createTextElement(TAG.ReferencedSOPClassUID, sopClass),
-    createTextElement(TAG.ReferencedSOPInstanceUID, sopInstance),
-  ]);
-  const series = [
-    createSequenceElement(TAG.ReferencedSOPSequence, references, "explicit-le"),
-    createTextElement(TAG.SeriesInstanceUID, seriesInstanceUid),
-  ];
-  const study = [
-    createSequenceElement(TAG.ReferencedSeriesSequence, [series], "explicit-le"),
-    createTextElement(TAG.StudyInstanceUID, studyInstanceUid),
-  ];
-  return createSequenceElement(TAG.SourceImageEvidenceSequence, [study], "explicit-le");
 }
 
 /**
