@@ -1,7 +1,6 @@
 /** Reading and writing datasets: byte identity, sequences in every form, values, conversion. */
 import {
   convertToExplicit,
-  DicomError,
   editDataset,
   findVr,
   readDataset,
@@ -19,10 +18,12 @@ import {
 } from "@alara/dicom";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { arbitraryBody } from "./arbitrary-body.ts";
 import {
   ascii,
   concat,
   EXPLICIT_LE,
+  expectCode,
   explicit,
   IMPLICIT_LE,
   implicit,
@@ -36,17 +37,6 @@ import {
   uint16,
   uint32,
 } from "./make-dicom.ts";
-
-function expectCode(run: () => unknown, code: string): DicomError {
-  try {
-    run();
-  } catch (error) {
-    expect(error).toBeInstanceOf(DicomError);
-    expect((error as DicomError).code).toBe(code);
-    return error as DicomError;
-  }
-  throw new Error(`expected ${code}, but nothing was thrown`);
-}
 
 describe("readDicomFile", () => {
   it("keeps every byte of an explicit dataset with private, UN, UV and undefined-length elements", () => {
@@ -274,60 +264,6 @@ describe("findVr", () => {
     expect(findVr(0x00089999)).toBe("UN");
   });
 });
-
-/** Random datasets as bytes: every VR, nested sequences of both length forms. */
-function arbitraryBody(depth: number): fc.Arbitrary<Uint8Array> {
-  const value = fc.uint8Array({ maxLength: 40 }).map((bytes) => (bytes.length % 2 ? bytes.slice(1) : bytes));
-  const plain = fc.tuple(
-    fc.constantFrom(
-      "AE",
-      "CS",
-      "DS",
-      "FD",
-      "LO",
-      "OB",
-      "OW",
-      "PN",
-      "SS",
-      "UC",
-      "UI",
-      "UN",
-      "US",
-      "UT",
-      "UV",
-      "SV",
-    ),
-    value,
-  );
-  const sequence =
-    depth === 0
-      ? fc.constant<[string, Uint8Array]>(["LT", new Uint8Array(0)])
-      : fc
-          .tuple(fc.boolean(), fc.array(fc.tuple(fc.boolean(), arbitraryBody(depth - 1)), { maxLength: 3 }))
-          .map(([isOpen, items]): [string, Uint8Array] => {
-            const content = concat(...items.map(([open, body]) => (open ? openItem(body) : item(body))));
-            return [isOpen ? "SQ*" : "SQ", isOpen ? concat(content, SEQUENCE_END) : content];
-          });
-  return fc
-    .array(
-      fc.tuple(
-        fc.integer({ min: 0x0008, max: 0x7fdf }),
-        fc.integer({ min: 1, max: 0xffff }),
-        fc.oneof({ weight: 4, arbitrary: plain }, { weight: 1, arbitrary: sequence }),
-      ),
-      { maxLength: 8 },
-    )
-    .map((entries) => {
-      const byTag = new Map(entries.map(([group, element, content]) => [group * 65536 + element, content]));
-      return concat(
-        ...[...byTag]
-          .sort((a, b) => a[0] - b[0])
-          .map(([tag, [vr, bytes]]) =>
-            vr === "SQ*" ? explicit(tag, "SQ", bytes, UNDEFINED) : explicit(tag, vr, bytes),
-          ),
-      );
-    });
-}
 
 describe("round trip", () => {
   it("writes what it read, for any legal dataset", () => {

@@ -2,6 +2,8 @@
  * Builds DICOM bytes by hand for tests, independently of the package's writer: elements, items, sequences and whole
  * CT files with every field at the caller's disposal.
  */
+import { DicomError } from "@alara/dicom";
+
 const SHORT = new Set("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(" "));
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
@@ -219,4 +221,15 @@ export function makeStack(count: number, stepMm: number, options: CtSliceOptions
   return slices.map((_, i) => slices[(i * 7 + 3) % count]).every((slice, i, all) => all.indexOf(slice) === i)
     ? slices.map((_, i) => slices[(i * 7 + 3) % count])
     : slices.reverse();
+}
+
+/** The coded error that `run` throws; fails when it throws none or another. */
+export function expectCode(run: () => unknown, code: string): DicomError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof DicomError && error.code === code) return error;
+    throw error;
+  }
+  throw new Error(`expected ${code}, but nothing was thrown`);
 }

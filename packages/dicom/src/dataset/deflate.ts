@@ -36,7 +36,9 @@ export function inflateDataset(deflated: Uint8Array, limits: DicomLimits): Uint8
     chunks.push(chunk);
   });
   try {
-    for (let at = 0; at < deflated.length || at === 0; at += CHUNK_BYTES) {
+    if (deflated.length === 0)
+      throw new DicomError("TRUNCATED", "the deflated dataset is cut off: it is empty");
+    for (let at = 0; at < deflated.length; at += CHUNK_BYTES) {
       stream.push(deflated.subarray(at, at + CHUNK_BYTES), at + CHUNK_BYTES >= deflated.length);
     }
   } catch (error) {
