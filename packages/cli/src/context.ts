@@ -2,7 +2,7 @@
  * What every command shares: where results go, how faults end, how work is interrupted.
  */
 
-import type { ProgressCallback } from "@alara/core";
+import { AlaraError, type ProgressCallback } from "@alara/core";
 import { CommanderError } from "commander";
 import { createProgressBar, describeError, formatError } from "./terminal.ts";
 
@@ -17,6 +17,9 @@ export interface CommandContext {
 
 /** A fault in how the command was called; exit status 2. */
 export class UsageError extends Error {}
+
+/** Coded errors that only another call can mend: they end with 2 as well. */
+const USAGE_CODES: ReadonlySet<string> = new Set(["NO_SUCH_SERIES"]);
 
 /** Prints the result: JSON when asked for, else the text. */
 export function printResult(context: CommandContext, text: string, value: unknown): void {
@@ -50,9 +53,17 @@ export async function runCommand(
       process.exitCode = 130;
       return;
     }
-    if (json) process.stdout.write(`${JSON.stringify(describeError(error))}\n`);
+    const isUsage =
+      error instanceof UsageError || (error instanceof AlaraError && USAGE_CODES.has(error.code));
+    if (json) {
+      const described =
+        error instanceof UsageError
+          ? { error: { code: "USAGE", message: error.message } }
+          : describeError(error);
+      process.stdout.write(`${JSON.stringify(described)}\n`);
+    }
     printNote(error instanceof UsageError ? `error USAGE: ${error.message}` : formatError(error));
-    process.exitCode = error instanceof UsageError ? 2 : 1;
+    process.exitCode = isUsage ? 2 : 1;
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);

@@ -1,9 +1,11 @@
 /** Choosing the series to work on among what a folder holds, and saying what else was there. */
 import type { LongWorkOptions } from "@alara/core";
 import { AlaraError } from "@alara/core";
-import type { Series, SeriesCollection, SkippedInstance } from "@alara/dicom";
+import type { Series, SkippedInstance } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import { printNote } from "./context.ts";
+import { formatCount } from "./facts.ts";
+import { formatSeriesTable } from "./series-table.ts";
 
 /** Codes that the command line itself throws. */
 export type CliErrorCode =
@@ -21,29 +23,54 @@ export type CliErrorCode =
 /** Error of the `cli` package. */
 export class CliError extends AlaraError<CliErrorCode> {}
 
-/** One line about a series, free of identity. */
-export function describeSeries(series: Series): string {
-  const { rows, columns, kernels, sliceThicknessMm, sliceSpacingMm } = series.facts;
-  const facts = [
-    `${series.slices.length} × ${rows} × ${columns}`,
-    sliceThicknessMm === undefined ? "" : `${sliceThicknessMm} mm thick`,
-    sliceSpacingMm === undefined ? "" : `every ${Number(sliceSpacingMm.toFixed(3))} mm`,
-    kernels.length > 0 ? `kernel ${kernels.join(", ")}` : "",
-    series.seriesNumber === undefined ? "" : `series number ${series.seriesNumber}`,
-  ];
-  return facts.filter((fact) => fact !== "").join(", ");
+/** "CODE × 3, OTHER × 1". */
+export function countByCode(skipped: readonly SkippedInstance[]): string {
+  const counts = new Map<string, number>();
+  for (const { code } of skipped) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return [...counts].map(([code, count]) => `${code} × ${count}`).join(", ");
 }
 
-function countByCode(collection: SeriesCollection): string {
-  const counts = new Map<string, number>();
-  for (const { code } of collection.skipped) counts.set(code, (counts.get(code) ?? 0) + 1);
-  return [...counts].map(([code, count]) => `${code} × ${count}`).join(", ");
+/** What can be done with a series. */
+export interface Enhancement {
+  readonly sliceBySlice: boolean;
+  /** Methods that read neighbouring slices. */
+  readonly withNeighbours: boolean;
+  /** In words, with the reason. */
+  readonly summary: string;
+}
+
+/** Whether `alara enhance` takes a series at all. */
+export function takesEnhancement(series: Series): boolean {
+  return series.modality === "CT" && series.unit === "HU";
+}
+
+/** Says whether a series can be enhanced, how, and why not. */
+export function describeEnhancement(series: Series): Enhancement {
+  if (!takesEnhancement(series)) {
+    const reason =
+      series.modality === "CT" ? "its values are not Hounsfield units" : `${series.modality} is not CT`;
+    return { sliceBySlice: false, withNeighbours: false, summary: `cannot be enhanced: ${reason}` };
+  }
+  const breaking = series.findings.filter((finding) => finding.breaksNeighbours).map(({ code }) => code);
+  const neighbours = breaking.length === 0;
+  const isDerived = series.findings.some((finding) => finding.code === "DERIVED_BY_ALARA");
+  const how = neighbours
+    ? "can be enhanced"
+    : `can be enhanced slice by slice; methods that need neighbours refuse it (${breaking.join(", ")})`;
+  return {
+    sliceBySlice: !isDerived,
+    withNeighbours: neighbours && !isDerived,
+    summary: isDerived ? "a result of Alara: enhanced again only with --force" : how,
+  };
 }
 
 /** Options of {@link openSeries}. */
 export interface OpenSeriesOptions extends LongWorkOptions {
-  /** Which series of several, counted from 1 as listed; default: the only one. */
-  readonly number?: number;
+  /**
+   * Which series of several: the number in the list, counted from 1, or a part of its UID as {@link chooseSeries}
+   * takes it; default: the only one.
+   */
+  readonly choice?: string;
   /** `"continue"` only tells of files that look like slices but cannot be read; default `"refuse"`. */
   readonly damaged?: "refuse" | "continue";
 }
@@ -52,21 +79,64 @@ export interface OpenSeriesOptions extends LongWorkOptions {
 const HARMLESS: ReadonlySet<string> = new Set([
   "NOT_DICOM",
   "NOT_CT",
+  "NOT_AN_IMAGE",
   "LOCALIZER",
   "SECONDARY_CAPTURE",
   "MULTI_FRAME",
   "NO_PIXEL_DATA",
   "DUPLICATE_INSTANCE",
+  "DUPLICATE_PIXELS",
 ]);
 
+/** Whether a file may be a slice that cannot be read; the others rightly take no part. */
+export function isDamaged(skipped: SkippedInstance): boolean {
+  return !HARMLESS.has(skipped.code);
+}
+
 function refuseDamaged(path: string, skipped: readonly SkippedInstance[], wayOut: string): void {
-  const damaged = skipped.filter(({ code }) => !HARMLESS.has(code));
+  const damaged = skipped.filter(isDamaged);
   if (damaged.length === 0) return;
   const first = damaged[0];
   throw new CliError(
     "DAMAGED_FILES",
-    `${damaged.length} file(s) in ${path} cannot be read, so slices may be missing; the first: ${first.name}: ${first.code}: ${first.reason}. Replace or remove them${wayOut}`,
+    `${formatCount(damaged.length, "file")} in ${path} cannot be read, so slices may be missing; the first: ${first.name}: ${first.code}: ${first.reason}. Replace or remove them${wayOut}`,
   );
+}
+
+/**
+ * Picks a series from a list.
+ *
+ * @param choice - up to four digits: the number in the list, from 1; else a Series Instance UID, its beginning or its
+ *   end
+ * @throws CliError `NO_SUCH_SERIES`, or `SEVERAL_SERIES` when the part of the UID fits several or its stacks
+ */
+export function chooseSeries(series: readonly Series[], choice: string): Series {
+  const list = formatSeriesTable(series);
+  if (/^\d{1,4}$/.test(choice)) {
+    const found = series[Number(choice) - 1];
+    if (found !== undefined) return found;
+    throw new CliError(
+      "NO_SUCH_SERIES",
+      `there is no series ${choice}; there ${series.length === 1 ? "is" : "are"}\n${list}`,
+    );
+  }
+  const fitting = series.filter(
+    ({ seriesInstanceUid: uid }) => uid.startsWith(choice) || uid.endsWith(choice),
+  );
+  if (fitting.length === 0) {
+    throw new CliError(
+      "NO_SUCH_SERIES",
+      `no Series Instance UID begins or ends with ${choice}; there are\n${list}`,
+    );
+  }
+  if (fitting.length > 1) {
+    const numbers = fitting.map((item) => series.indexOf(item) + 1);
+    throw new CliError(
+      "SEVERAL_SERIES",
+      `--series ${choice} fits the series ${numbers.join(", ")}; choose one by its number:\n${list}`,
+    );
+  }
+  return fitting[0];
 }
 
 /**
@@ -76,28 +146,21 @@ function refuseDamaged(path: string, skipped: readonly SkippedInstance[], wayOut
  *   `NO_SUCH_SERIES`, `DAMAGED_FILES` when some file may be a slice that cannot be read
  */
 export async function openSeries(path: string, options: OpenSeriesOptions = {}): Promise<Series> {
-  const collection = await scanSeriesFiles([path], options);
-  const { series, skipped } = collection;
+  const { series, skipped } = await scanSeriesFiles([path], options);
   if (series.length === 0) {
     const first = skipped[0];
     const detail = first
-      ? `; ${countByCode(collection)}; the first: ${first.name}: ${first.reason}`
+      ? `; ${countByCode(skipped)}; the first: ${first.name}: ${first.reason}`
       : "; it is empty";
     throw new CliError("NO_CT_SERIES", `found no CT series in ${path}${detail}. Pass a folder of CT images`);
   }
-  const list = series.map((item, index) => `  ${index + 1}: ${describeSeries(item)}`).join("\n");
-  if (options.number !== undefined && !series[options.number - 1]) {
-    throw new CliError(
-      "NO_SUCH_SERIES",
-      `there is no series ${options.number} in ${path}; there are\n${list}`,
-    );
-  }
-  if (options.number === undefined && series.length > 1) {
+  if (options.choice === undefined && series.length > 1) {
     throw new CliError(
       "SEVERAL_SERIES",
-      `${path} holds ${series.length} series; choose one with --series <number>:\n${list}`,
+      `${path} holds ${series.length} series; choose one with --series <number>, or the end of its UID:\n${formatSeriesTable(series)}`,
     );
   }
+  const chosen = options.choice === undefined ? series[0] : chooseSeries(series, options.choice);
   if (options.damaged !== "continue") {
     refuseDamaged(
       path,
@@ -105,6 +168,7 @@ export async function openSeries(path: string, options: OpenSeriesOptions = {}):
       options.damaged === "refuse" ? ", or pass --force to go on without them" : "",
     );
   }
-  if (skipped.length > 0) printNote(`left out ${skipped.length} file(s): ${countByCode(collection)}`);
-  return series[(options.number ?? 1) - 1];
+  if (skipped.length > 0)
+    printNote(`left out ${formatCount(skipped.length, "file")}: ${countByCode(skipped)}`);
+  return chosen;
 }

@@ -2,7 +2,7 @@
 import { createEnhancer, enhancers } from "@alara/enhance";
 import { readBundle } from "@alara/enhance/node";
 import { createNodeRuntime } from "@alara/learn/node";
-import { parseWholeNumber } from "./arguments.ts";
+import { parseProviders, parseWholeNumber } from "./arguments.ts";
 import { printNote, UsageError } from "./context.ts";
 import type { EnhancementMethod } from "./enhance-series.ts";
 import { DEFAULT_MODEL, findModelFolder } from "./models.ts";
@@ -41,6 +41,14 @@ export async function openMethod(choice: MethodChoice): Promise<EnhancementMetho
     throw new UsageError(`there is no method "${name}"; known: ${enhancers.names.join(", ")}`);
   }
   const settings = parseSettings(choice.set ?? []);
+  const known = Object.keys(enhancers.get(name).options);
+  for (const key of Object.keys(settings)) {
+    if (!known.includes(key)) {
+      throw new UsageError(
+        `the method "${name}" has no option "${key}"; ${known.length === 0 ? "it has none" : `known: ${known.join(", ")}`}`,
+      );
+    }
+  }
   if (!enhancers.get(name).needsModel) {
     if (choice.model !== undefined)
       throw new UsageError(`the method "${name}" takes no model; leave out --model`);
@@ -53,7 +61,7 @@ export async function openMethod(choice: MethodChoice): Promise<EnhancementMetho
       ? {}
       : { threads: parseWholeNumber("--threads", choice.threads, { maximum: 1024 }) };
   const runtime = await createNodeRuntime({
-    providers: (choice.providers ?? "cpu").split(",").map((name) => name.trim()),
+    providers: parseProviders(choice.providers ?? "cpu"),
     ...threads,
   });
   for (const { provider, reason } of runtime.unavailable)

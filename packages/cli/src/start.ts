@@ -36,8 +36,8 @@ async function start(
     const output = options.output ?? findFreeFolder("out", isSample ? "sample" : basename(resolve(source)));
     const method = await openMethod({});
     try {
-      const number = parseSeriesChoice(options.series);
-      const series = await openSeries(source, { ...context, ...number });
+      const choice = parseSeriesChoice(options.series);
+      const series = await openSeries(source, { ...context, ...choice });
       const reference = isSample ? await openSeries(join(SAMPLE, "original"), context) : null;
       const attribution = isSample
         ? readFileSync(join(SAMPLE, "ATTRIBUTION.md"), "utf8").trim().split(/\n\n+/)
@@ -64,7 +64,7 @@ if (process.argv[1] && fileURLToPath(import.meta.url) === resolve(process.argv[1
     .description("enhance the bundled low-dose series, or a DICOM folder of your own")
     .argument("[folder]", "DICOM folder or file")
     .option("-o, --output <dir>", "output folder (default: out/<name>)")
-    .option("--series <number>", "which series, when the folder holds several")
+    .option("--series <choice>", "which series of several: number as in `alara inspect`, or part of its UID")
     .option("--strength <number>", "0 keeps the original, 1 is full effect", "1")
     .exitOverride()
     .action(start);

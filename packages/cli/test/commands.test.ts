@@ -124,7 +124,7 @@ test("several series in one folder: a coded error that lists them; --series choo
   const args = ["enhance", folder.resolve("mixed"), "--method", "identity", "--no-report", "-o"];
   const unclear = await runAlara(...args, folder.resolve("m0"));
   expect(unclear.code).toBe(1);
-  expect(unclear.stderr).toMatch(/SEVERAL_SERIES.*--series.*1: 3 × 32 × 32.*2: 2 × 32 × 32/s);
+  expect(unclear.stderr).toMatch(/SEVERAL_SERIES.*--series.*\n *1 .* 3 {2}32 × 32 .*\n *2 .* 2 {2}32 × 32/s);
   expect((await runAlara(...args, folder.resolve("m2"), "--series", "2")).code).toBe(0);
   expect(readdirSync(folder.resolve("m2/series"))).toHaveLength(2);
   const gap = await runAlara(...args, folder.resolve("m1"), "--series", "1");

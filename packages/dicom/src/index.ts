@@ -98,6 +98,7 @@ export {
 } from "./deidentify/pseudonyms.ts";
 export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./derive/ct-series.ts";
 export type { DerivedSeriesOptions } from "./derive/derivation.ts";
+export { createDerivedObject, type DerivedObject, isSingleObject } from "./derive/derived-object.ts";
 export { createDerivedSeries, type DerivedSeries } from "./derive/derived-series.ts";
 export {
   EQUIPMENT_MANUFACTURER,
@@ -171,6 +172,7 @@ export {
   writeEnhancedCt,
 } from "./objects/enhanced-ct.ts";
 export type { EnhancedKind } from "./objects/enhanced-groups.ts";
+export { transcodeFile } from "./objects/transcode.ts";
 export { type DoseEvent, type DoseReport, readDoseReport } from "./series/dose-report.ts";
 export {
   type OrthogonalVolume,

@@ -1,7 +1,7 @@
 /** `alara enhance <in> -o <dir>`: a derived DICOM series and a report. */
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { formatNow, parseNumber, parseSeriesChoice } from "../arguments.ts";
+import { parseMoment, parseNumber, parseSeriesChoice } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand } from "../context.ts";
 import { type EnhanceSeriesResult, enhanceSeries } from "../enhance-series.ts";
 import { openSeries } from "../input.ts";
@@ -37,7 +37,7 @@ export function addEnhanceCommand(program: Command): void {
       (text: string, before: readonly string[] = []) => [...before, text],
     )
     .option("--strength <number>", "0 keeps the original, 1 is full effect", "1")
-    .option("--series <number>", "which series, when the input holds several")
+    .option("--series <choice>", "which series of several: number as in `alara inspect`, or part of its UID")
     .option("--reference <folder>", "DICOM folder to measure the result against, slice by slice")
     .addOption(
       new Option("--reference-noise <kind>", "what noise the reference has")
@@ -69,12 +69,13 @@ async function enhance(
   context: CommandContext,
 ): Promise<void> {
   const strength = parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 });
-  const number = parseSeriesChoice(options.series);
+  const choice = parseSeriesChoice(options.series);
+  const dateTime = parseMoment(options.date);
   const method = await openMethod(options);
   try {
     const series = await openSeries(input, {
       ...context,
-      ...number,
+      ...choice,
       damaged: options.force ? "continue" : "refuse",
     });
     const reference =
@@ -82,7 +83,7 @@ async function enhance(
     const result = await enhanceSeries(series, method, options.output, {
       ...context,
       strength,
-      dateTime: options.date ?? formatNow(),
+      dateTime,
       report: options.report,
       force: options.force === true,
       command: describeCommand(process.argv.slice(2)),

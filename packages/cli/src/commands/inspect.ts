@@ -1,48 +1,179 @@
-/** `alara inspect <path>`: what is here, what can be enhanced, and the dose facts that the headers state. */
+/**
+ * `alara inspect <path>`: what is here, what of it can be enhanced and why not, and the dose facts. Reads only;
+ * prints nothing of the patient: no names, dates, descriptions or comments.
+ */
+import type { Series, SkippedInstance } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import type { Command } from "commander";
-import { printResult, runCommand } from "../context.ts";
-import { listFacts } from "../facts.ts";
-import { describeSeries } from "../input.ts";
+import { type CommandContext, printResult, runCommand } from "../context.ts";
+import { formatCount, formatNumber, listFacts } from "../facts.ts";
+import { describeEnhancement, type Enhancement, isDamaged, takesEnhancement } from "../input.ts";
+import { listOtherFiles, type OtherFiles } from "../other-files.ts";
+import { measureSeriesSize, type SeriesSize } from "../patient-size.ts";
+import { formatSeriesTable, shortenUids } from "../series-table.ts";
+
+interface InspectCommandOptions {
+  readonly ssde?: boolean;
+  readonly json?: boolean;
+}
 
 /** Adds the command. */
 export function addInspectCommand(program: Command): void {
   program
     .command("inspect")
-    .description(
-      "list the CT series in a folder, what is noteworthy about them, and what was left out and why",
-    )
+    .description("list what a folder holds, what of it can be enhanced and why not, and the dose facts")
     .argument("<path>", "DICOM folder or file")
+    .option(
+      "--ssde",
+      "measure water-equivalent diameter and size-specific dose from the images (reads all pixels)",
+    )
     .option("--json", "machine-readable output")
-    .action((path: string, options: { json?: boolean }) =>
-      runCommand(options, async (context) => {
-        const collection = await scanSeriesFiles([path], context);
-        const series = collection.series.map((item, index) => ({
-          number: index + 1,
-          description: describeSeries(item),
-          isRegular: item.isRegular,
-          findings: item.findings,
-          facts: item.facts,
-        }));
-        const lines: string[] = [];
-        for (const [index, item] of collection.series.entries()) {
-          lines.push(`series ${index + 1}: ${describeSeries(item)}`);
-          for (const { label, value } of listFacts(item)) lines.push(`  ${label.padEnd(16)} ${value}`);
-          for (const finding of item.findings) {
-            lines.push(`  ${finding.severity === "warning" ? "!" : "·"} ${finding.code}: ${finding.message}`);
-          }
-          lines.push(
-            "  can be enhanced slice by slice; methods that need neighbours " +
-              (item.isRegular ? "may run" : "refuse it"),
-          );
-        }
-        if (series.length === 0) lines.push("no CT series");
-        if (collection.skipped.length > 0) lines.push(`left out: ${collection.skipped.length} file(s)`);
-        for (const { name, code, reason } of collection.skipped.slice(0, 20))
-          lines.push(`  ${name}: ${code}: ${reason}`);
-        if (collection.skipped.length > 20)
-          lines.push(`  … and ${collection.skipped.length - 20} more (--json lists all)`);
-        printResult(context, lines.join("\n"), { series, skipped: collection.skipped });
-      }),
+    .action((path: string, options: InspectCommandOptions) =>
+      runCommand(options, (context) => inspect(path, options, context)),
     );
+}
+
+/** A series as `--json` gives it. */
+interface InspectedSeries {
+  /** For `--series`; `null` when it is not among those that can be enhanced. */
+  readonly number: number | null;
+  readonly series: Series;
+  readonly enhancement: Enhancement;
+  readonly size: SeriesSize | undefined;
+}
+
+async function inspect(path: string, options: InspectCommandOptions, context: CommandContext): Promise<void> {
+  const collection = await scanSeriesFiles([path], { ...context, modalities: "any" });
+  // Those that can be enhanced come first, in the order in which --series counts them.
+  const ct = collection.series.filter(takesEnhancement);
+  const rest = collection.series.filter((series) => !takesEnhancement(series));
+  const inspected: InspectedSeries[] = [];
+  for (const [index, series] of [...ct, ...rest].entries()) {
+    const isCt = index < ct.length;
+    inspected.push({
+      number: isCt ? index + 1 : null,
+      series,
+      enhancement: describeEnhancement(series),
+      size: isCt && options.ssde === true ? await measureSeriesSize(series, context) : undefined,
+    });
+  }
+  const others = await listOtherFiles(path, collection.skipped);
+  const text = formatInspection(inspected, others, collection.skipped);
+  printResult(context, text, describeInspection(inspected, others, collection.skipped));
+  if (ct.length === 0) process.exitCode = 1;
+}
+
+function describeInspection(
+  inspected: readonly InspectedSeries[],
+  others: OtherFiles,
+  skipped: readonly SkippedInstance[],
+): object {
+  return {
+    enhanceableSeries: inspected.filter(({ number }) => number !== null).length,
+    series: inspected.map(({ number, series, enhancement, size }) => ({
+      number,
+      seriesInstanceUid: series.seriesInstanceUid,
+      studyInstanceUid: series.studyInstanceUid,
+      seriesNumber: series.seriesNumber ?? null,
+      stackName: series.stackName ?? null,
+      modality: series.modality,
+      unit: series.unit,
+      isRegular: series.isRegular,
+      enhancement,
+      findings: series.findings,
+      facts: series.facts,
+      ...(size === undefined ? {} : { size }),
+    })),
+    objects: others.objects,
+    otherFormats: others.formats,
+    doseReports: others.doseReports,
+    skipped: skipped.map(({ name, code, reason }) => ({ name, code, reason })),
+    skippedByCode: Object.fromEntries(groupByCode(skipped).map(({ code, files }) => [code, files.length])),
+  };
+}
+
+function formatInspection(
+  inspected: readonly InspectedSeries[],
+  others: OtherFiles,
+  skipped: readonly SkippedInstance[],
+): string {
+  const numbered = inspected.filter(({ number }) => number !== null);
+  const lines: string[] = [];
+  if (numbered.length === 0) lines.push("no CT series that can be enhanced");
+  else lines.push(formatSeriesTable(numbered.map(({ series }) => series)));
+  const uids = shortenUids(inspected.map(({ series }) => series.seriesInstanceUid));
+  for (const [index, item] of inspected.entries()) lines.push("", ...formatSeries(item, uids[index]));
+  const kinds = countKinds(others);
+  if (kinds.length > 0) lines.push("", `also here: ${kinds.join(", ")}`);
+  for (const report of others.doseReports) {
+    lines.push(
+      `dose report ${report.name}: DLP total ${report.totalDlpMgyCm === null ? "not stated" : `${formatNumber(report.totalDlpMgyCm)} mGy·cm`} (radiation dose structured report)`,
+    );
+  }
+  const leftOut = groupByCode(skipped);
+  if (leftOut.length > 0) lines.push("", `left out: ${formatCount(skipped.length, "file")}`);
+  for (const { code, files } of leftOut) {
+    const names = files.slice(0, 3).map(({ name }) => name);
+    const more = files.length > 3 ? `, and ${files.length - 3} more` : "";
+    lines.push(
+      `  ${isDamaged(files[0]) ? "!" : "·"} ${files.length} × ${code}: ${files[0].reason}`,
+      `      ${names.join(", ")}${more}`,
+    );
+  }
+  if (skipped.some(isDamaged)) {
+    lines.push("files marked ! may be slices that cannot be read; --json lists every file");
+  }
+  return lines.join("\n");
+}
+
+function formatSeries(
+  { number, series, enhancement, size }: InspectedSeries,
+  uid: string,
+): readonly string[] {
+  const stack = series.stackName === undefined ? "" : `, ${series.stackName}`;
+  const title = number === null ? `${series.modality} series` : `series ${number}`;
+  const lines = [`${title} (${uid}${stack}): ${enhancement.summary}`];
+  for (const { label, value } of listFacts(series)) lines.push(`  ${label.padEnd(16)} ${value}`);
+  if (size !== undefined) lines.push(...formatSize(size));
+  for (const finding of series.findings) {
+    lines.push(`  ${finding.severity === "warning" ? "!" : "·"} ${finding.code}: ${finding.message}`);
+  }
+  return lines;
+}
+
+function formatSize(size: SeriesSize): readonly string[] {
+  const diameters = size.slices.flatMap((slice) => slice.size?.waterEquivalentDiameterMm ?? []);
+  const mean = size.meanWaterEquivalentDiameterMm;
+  const lines =
+    mean === undefined
+      ? ["  Dw from images    no body found"]
+      : [
+          `  Dw from images   ${formatNumber(Math.min(...diameters))} to ${formatNumber(Math.max(...diameters))} mm, mean ${formatNumber(mean)} (AAPM Report 220)`,
+        ];
+  if (size.dose !== undefined) {
+    const { ssdeMgy, minimumSsdeMgy, maximumSsdeMgy, model } = size.dose;
+    lines.push(
+      `  SSDE             ${formatNumber(ssdeMgy)} mGy mean, ${formatNumber(minimumSsdeMgy)} to ${formatNumber(maximumSsdeMgy)} (${model.source})`,
+    );
+  }
+  return [...lines, ...size.remarks.map((remark) => `  · ${remark}`)];
+}
+
+/** "2 dose reports", "1 NIfTI file". */
+function countKinds({ objects, formats }: OtherFiles): string[] {
+  const counts = new Map<string, number>();
+  for (const { kind, modality } of objects) {
+    const name = kind === "image" ? `${modality ?? "other"} image` : kind;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  for (const { format } of formats) counts.set(`${format} file`, (counts.get(`${format} file`) ?? 0) + 1);
+  return [...counts].map(([name, count]) => formatCount(count, name));
+}
+
+function groupByCode(
+  skipped: readonly SkippedInstance[],
+): { readonly code: string; readonly files: readonly SkippedInstance[] }[] {
+  const groups = new Map<string, SkippedInstance[]>();
+  for (const item of skipped) groups.set(item.code, [...(groups.get(item.code) ?? []), item]);
+  return [...groups].map(([code, files]) => ({ code, files }));
 }

@@ -5,7 +5,7 @@ import { createDerivedSeries, decodeVolume, findTransferSyntax, TRANSFER_SYNTAX_
 import { createOutputFolder, formatSliceFileName } from "@alara/dicom/node";
 import { createLowDoseSimulator } from "@alara/recon";
 import { type Command, Option } from "commander";
-import { formatNow, parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
+import { parseMoment, parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { openSeries } from "../input.ts";
 import { describeCode } from "../version.ts";
@@ -38,7 +38,7 @@ export function addSimulateCommand(program: Command): void {
     .option("--dose-fraction <number>", "dose relative to the input, 0.02 to 1", "0.25")
     .option("--seed <number>", "seed of the noise", "1")
     .option("--realisation <number>", "which of the independent noises of the seed", "0")
-    .option("--series <number>", "which series, when the input holds several")
+    .option("--series <choice>", "which series of several: number as in `alara inspect`, or part of its UID")
     .addOption(
       new Option("--compression <name>", "how pixels are stored, all without loss")
         .choices(Object.keys(SYNTAXES))
@@ -59,10 +59,11 @@ async function simulateLowDose(
   const doseFraction = parseNumber("--dose-fraction", options.doseFraction, { minimum: 0.02, maximum: 1 });
   const seed = parseWholeNumber("--seed", options.seed, { minimum: 0 });
   const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
-  const number = parseSeriesChoice(options.series);
+  const choice = parseSeriesChoice(options.series);
+  const dateTime = parseMoment(options.date);
   const folder = await createOutputFolder(options.output);
   try {
-    const series = await openSeries(input, { ...context, ...number });
+    const series = await openSeries(input, { ...context, ...choice });
     const volume = await decodeVolume(series, context);
     const simulator = await createLowDoseSimulator(volume, { seed, ...context });
     const lowDose = await simulator.insert(doseFraction, { realisation, ...context });
@@ -79,7 +80,7 @@ async function simulateLowDose(
         scanner: calibration.scanner,
       },
       codeVersion: describeCode(),
-      dateTime: options.date ?? formatNow(),
+      dateTime,
       seriesDescriptionSuffix: `SIM ${100 * doseFraction}% DOSE`,
       transferSyntaxUid: SYNTAXES[options.compression],
     });

@@ -24,7 +24,7 @@ import {
 } from "@alara/learn";
 import { createNodeRuntime, openRunFolder } from "@alara/learn/node";
 import type { Command } from "commander";
-import { parseWholeNumber } from "../arguments.ts";
+import { parseProviders, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
 import { openSplit, readSplitSeries } from "../training-input.ts";
 import { CODE_VERSION, readCommit } from "../version.ts";
@@ -82,7 +82,7 @@ async function train(
       ? {}
       : { threads: parseWholeNumber("--threads", options.threads, { maximum: 1024 }) };
   const runtime = await createNodeRuntime({
-    providers: options.providers.split(",").map((name) => name.trim()),
+    providers: parseProviders(options.providers),
     ...threads,
   });
   for (const { provider, reason } of runtime.unavailable)

@@ -221,6 +221,7 @@ function findObjectSkipReason(
 
 /** "a dose report", "an encapsulated document". */
 function describeKind(kind: ObjectKind): string {
+  if (kind === "other object") return "another kind of object";
   return `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
 }
 

@@ -78,10 +78,10 @@ function readFlavour(summary: InstanceSummary): string {
 const PARTING: readonly Rule[] = [
   { key: "modality", read: (summary) => `${summary.modality} ${summary.format.unit}` },
   { key: "matrix", read: ({ format }) => `${format.columns} × ${format.rows}` },
-  { key: "image type", read: readFlavour },
   fact("energy", "monoenergeticKev", " keV"),
   fact("kernel", "kernel", ""),
   fact("slice thickness", "sliceThicknessMm", " mm"),
+  { key: "image type", read: readFlavour },
 ];
 
 /** Where the first pixel lies within the slice plane, mm: reconstructions of both knees share positions along z. */
