@@ -20,7 +20,7 @@ describe("hostile input", () => {
 
   it("starts from seeds that are sound", async () => {
     for (const { name, bytes } of task.mutator.seeds) {
-      expect(await task.target(bytes, name), name).toMatch(/^(decoded|read)$/);
+      expect(await task.target(bytes, name, 0), name).toMatch(/^(decoded|read.*)$/);
     }
   });
 
@@ -41,7 +41,7 @@ describe("hostile input", () => {
       const counts = Object.values(outcomes);
       const total = counts.reduce((sum, count) => sum + count, 0);
       const refusedAtOnce = Object.entries(outcomes)
-        .filter(([outcome]) => outcome.startsWith("read:"))
+        .filter(([outcome]) => !/^(decode|write|read [a-z])/.test(outcome))
         .reduce((sum, [, count]) => sum + count, 0);
       expect(total, name).toBeGreaterThan(100);
       expect(refusedAtOnce / total, name).toBeLessThan(0.9);

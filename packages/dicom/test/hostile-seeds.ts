@@ -2,23 +2,36 @@
  * Small well-formed inputs for the hostile suites: one for every kind of object and every registered transfer syntax.
  * The registries decide what is covered: a syntax without a seed is an error here, not a gap.
  */
+import { readFileSync } from "node:fs";
+import { createCentredGrid, createVolume } from "@alara/core";
 import {
+  convertToEnhanced,
   type FrameFormat,
   findTransferSyntax,
   joinFragments,
+  scanSeries,
   type TransferSyntax,
   transferSyntaxes,
+  volumeFormats,
 } from "@alara/dicom";
-import { type HostileSeed, type Piece, parseDicomTree, writeDicomTree } from "@alara/testing/hostile";
+import {
+  type HostileSeed,
+  type Piece,
+  parseDicomTree,
+  type SeedLayout,
+  writeDicomTree,
+} from "@alara/testing/hostile";
 import {
   ascii,
   concat,
+  createMemorySource,
   EXPLICIT_LE,
   explicit,
   IMPLICIT_LE,
   implicit,
   item,
   makeCtSlice,
+  makeStack,
   openItem,
   part10,
   SEQUENCE_END,
@@ -133,6 +146,13 @@ function createNativeFrame(shift: number): Uint8Array {
   return uint16(...samples);
 }
 
+/** Attributes that no codec looks at: without them more of the mutations hit the frame. */
+const LEFT_OUT = [
+  0x00080005, 0x00080020, 0x00080030, 0x00080050, 0x00080070, 0x00080090, 0x0008103e, 0x00100010, 0x00100020,
+  0x00100030, 0x00100040, 0x00180050, 0x00180060, 0x00181151, 0x00181210, 0x00200010, 0x00200011, 0x00200012,
+  0x00200013, 0x00201040, 0x7fe00010,
+];
+
 /** A compressed CT slice of one frame, or of several with an offset table. */
 function makeCompressed(uid: string, frames: readonly Uint8Array[], format: FrameFormat): Uint8Array {
   const head = makeCtSlice({
@@ -144,7 +164,7 @@ function makeCompressed(uid: string, frames: readonly Uint8Array[], format: Fram
     samplesPerPixel: format.samplesPerPixel,
     photometric: format.photometricInterpretation,
     transferSyntax: uid,
-    omit: [0x7fe00010],
+    omit: LEFT_OUT,
     extra: frames.length === 1 ? [] : [[0x00280008, "IS", String(frames.length)]],
   });
   return concat(head, explicit(0x7fe00010, "OB", joinFragments(frames), UNDEFINED));
@@ -156,6 +176,12 @@ export interface GoldenFrame {
   readonly uid: string;
   readonly format: FrameFormat;
   readonly encoded: Uint8Array;
+}
+
+function readGoldenFrames(): GoldenFrame[] {
+  const text = readFileSync(new URL("golden/hostile-frames.json", import.meta.url), "utf8");
+  const { frames } = JSON.parse(text) as { frames: (Omit<GoldenFrame, "encoded"> & { encoded: string })[] };
+  return frames.map((frame) => ({ ...frame, encoded: new Uint8Array(Buffer.from(frame.encoded, "base64")) }));
 }
 
 /** Codecs that cost more per input than reading does; they get less of the draw. */
@@ -256,7 +282,61 @@ function swapPiece(piece: Piece): Piece {
   return { ...piece, layout, content: swapped };
 }
 
+/** A classic series of three slices as one enhanced object, both kinds. */
+async function createEnhancedSeeds(): Promise<HostileSeed[]> {
+  const slices = makeStack(3, 3).map((bytes, i) => createMemorySource(bytes, `slice-${i}`));
+  const { series } = await scanSeries(slices);
+  const seeds: HostileSeed[] = [];
+  for (const kind of ["enhanced", "legacy-converted"] as const) {
+    const { bytes } = await convertToEnhanced(series[0], { dateTime: "2026-01-31T12:30:00+00:00", kind });
+    seeds.push(nameObject(kind, bytes, 0.5));
+  }
+  return seeds;
+}
+
+/** Damage that fits each volume format; a format without an entry is damaged as plain bytes. */
+const FORMAT_LAYOUTS: Readonly<Record<string, SeedLayout | undefined>> = {
+  "nii.gz": "gzip",
+  nrrd: "text-header",
+  nhdr: "text-header",
+  mha: "text-header",
+  mhd: "text-header",
+  npy: "text-header",
+  npz: "zip",
+};
+
+/** What a detached header's data file holds: asked for by the reader, served from here. */
+export const COMPANIONS: Map<string, Uint8Array> = new Map();
+
+/** A seed for every registered volume format, stored as two types. */
+function createFormatSeeds(): HostileSeed[] {
+  const size = [2, 3, 4] as const;
+  const data = Float32Array.from({ length: 24 }, (_, i) => 10 * i - 50);
+  const volume = createVolume("HU", createCentredGrid(size, [2, 0.7, 0.8]), data);
+  return [...volumeFormats.entries()].flatMap(([name, format]) =>
+    (["int16", "float32"] as const).map((sampleType): HostileSeed => {
+      const [main, ...companions] = format.write(volume, {
+        baseName: `${name.replace(".", "-")}-${sampleType}`,
+        sampleType,
+      });
+      for (const companion of companions) COMPANIONS.set(companion.name, companion.bytes);
+      const layout = FORMAT_LAYOUTS[name] ?? "binary";
+      return {
+        name: `format ${name} ${sampleType}`,
+        layout,
+        bytes: main.bytes,
+        weight: name === "npz" ? 0.1 : 0.25,
+      };
+    }),
+  );
+}
+
 /** Every seed. */
 export async function createHostileSeeds(): Promise<HostileSeed[]> {
-  return [...createNativeSeeds(), ...(await createSyntaxSeeds([]))];
+  return [
+    ...createNativeSeeds(),
+    ...(await createSyntaxSeeds(readGoldenFrames())),
+    ...(await createEnhancedSeeds()),
+    ...createFormatSeeds(),
+  ];
 }

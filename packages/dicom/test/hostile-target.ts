@@ -5,27 +5,47 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { AlaraError } from "@alara/core";
 import {
+  convertToClassic,
+  convertToEnhanced,
   convertToExplicit,
+  createDerivedSeries,
+  createPseudonyms,
   DEFAULT_DICOM_LIMITS,
   type DicomDataset,
   type DicomFile,
   type DicomLimits,
   decodeGrayscale,
+  decodeSliceHu,
+  decodeTexts,
+  deidentifyFile,
+  findPrivateCreator,
+  parseDicomDate,
+  parseDicomDateTime,
+  parseDicomTime,
+  RETAIN_OPTIONS,
+  readBigIntegers,
   readDicomFile,
   readFrameBytes,
   readFrameFormat,
   readImageVolume,
   readItems,
   readNumbers,
+  readTags,
   readTexts,
   readUid,
+  readVolumeFile,
   removePrivateElements,
+  type Series,
   scanSeries,
+  splitPersonName,
+  transferSyntaxes,
+  type VolumeLimits,
+  volumeFormats,
   writeDataset,
   writeDicomFile,
 } from "@alara/dicom";
 import { createMutator, type FuzzTask } from "@alara/testing/hostile";
-import { createHostileSeeds } from "./hostile-seeds.ts";
+import { COMPANIONS, createHostileSeeds } from "./hostile-seeds.ts";
 
 /** Limits of a fuzz run: small enough that an accepted claim costs milliseconds. */
 export const FUZZ_LIMITS: DicomLimits = {
@@ -67,27 +87,45 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** Reads every value in every way, sequences too. A malformed value must not stop the others. */
-function visitValues(dataset: DicomDataset, tally: { refused: number }): void {
+const READERS = [readTexts, readNumbers, readUid];
+
+/** Reads every value, sequences too, and one in eight in a way that its VR does not promise. */
+function visitValues(dataset: DicomDataset, number: number): void {
+  let count = number;
   for (const { tag, vr } of dataset.elements.values()) {
-    for (const read of [readTexts, readNumbers, readUid]) {
-      try {
-        read(dataset, tag);
-      } catch (error) {
-        if (!(error instanceof AlaraError)) throw error;
-        tally.refused++;
-      }
+    if (vr === "SQ" || vr === "UN") {
+      const items = refuse(() => readItems(dataset, tag)) ?? [];
+      for (const inner of items) visitValues(inner, number);
     }
-    if (vr !== "SQ" && vr !== "UN") continue;
-    let items: readonly DicomDataset[];
-    try {
-      items = readItems(dataset, tag) ?? [];
-    } catch (error) {
-      if (!(error instanceof AlaraError)) throw error;
-      tally.refused++;
-      continue;
-    }
-    for (const inner of items) visitValues(inner, tally);
+    if (count % 16 === 0) visitText(dataset, tag);
+    const usual = vr === "UI" ? readUid : NUMERIC_VRS.has(vr) ? readNumbers : readTexts;
+    const read = count++ % 8 === 0 ? READERS[(count >> 3) % READERS.length] : usual;
+    refuse(() => read(dataset, tag));
+  }
+}
+
+/** Text by its character set, names, dates and whatever else a value may be taken for. */
+function visitText(dataset: DicomDataset, tag: number): void {
+  for (const text of refuse(() => decodeTexts(dataset, tag)) ?? []) {
+    refuse(() => splitPersonName(text));
+    refuse(() => parseDicomDate(text));
+    refuse(() => parseDicomTime(text));
+    refuse(() => parseDicomDateTime(text));
+  }
+  refuse(() => readBigIntegers(dataset, tag));
+  refuse(() => readTags(dataset, tag));
+  refuse(() => findPrivateCreator(dataset, tag));
+}
+
+const NUMERIC_VRS = new Set("DS IS US SS UL SL FL FD UV SV".split(" "));
+
+/** The value, or nothing where a known code was thrown. */
+function refuse<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof AlaraError) || !KNOWN_CODES.has(error.code)) throw error;
+    return undefined;
   }
 }
 
@@ -123,8 +161,11 @@ async function decodeFrames(file: DicomFile): Promise<string> {
   return "decoded";
 }
 
+/** Steps that cost more than the rest together are taken with one input in so many, other repeated ones with one in 4. */
+const COSTLY_EVERY = 16;
+
 /** Runs the chain on one DICOM input; the outcome is that of the last step that says what the input is. */
-export async function exerciseDicom(bytes: Uint8Array): Promise<string> {
+export async function exerciseDicom(bytes: Uint8Array, number: number): Promise<string> {
   let outcome = "read";
   const attempt: Attempt = async (step, run) => {
     try {
@@ -135,8 +176,7 @@ export async function exerciseDicom(bytes: Uint8Array): Promise<string> {
       return undefined;
     }
   };
-  const name = "input";
-  const source = { name, read: async () => bytes };
+  const source = { name: "input", read: async () => bytes };
   const limits = FUZZ_LIMITS;
   const { series } = await scanSeries([source], { limits, modalities: "any" });
   const file = await attempt("read", () => readDicomFile(bytes, { limits }));
@@ -145,8 +185,8 @@ export async function exerciseDicom(bytes: Uint8Array): Promise<string> {
     return outcome;
   }
   const { dataset } = file;
-  visitValues(file.meta, { refused: 0 });
-  visitValues(dataset, { refused: 0 });
+  visitValues(file.meta, number);
+  visitValues(dataset, number);
   await attempt("write dataset", () => writeDataset(dataset));
   await attempt("convert", () => writeDataset(convertToExplicit(dataset)));
   await attempt("clean", () => writeDataset(removePrivateElements(dataset)));
@@ -154,9 +194,48 @@ export async function exerciseDicom(bytes: Uint8Array): Promise<string> {
   outcome = "read";
   const decoded = await attempt("decode", () => decodeFrames(file));
   if (decoded !== undefined) outcome = decoded;
-  await attemptSilently(() => decodeGrayscale(file));
-  for (const stack of series.slice(0, 2)) await attemptSilently(() => readImageVolume(stack));
+  if (number % 4 === 2) await attemptSilently(() => decodeGrayscale(file));
+  if (number % 4 === 3)
+    for (const stack of series.slice(0, 2)) await attemptSilently(() => readImageVolume(stack));
+  if (number % COSTLY_EVERY === 0) await attemptSilently(() => deidentify(file, number));
+  if (number % COSTLY_EVERY === 1 && series.length > 0) {
+    await attemptSilently(() => derive(series[0]));
+    await attemptSilently(() => convertToEnhanced(series[0], { dateTime: MOMENT }));
+    await attemptSilently(async () =>
+      (await convertToClassic(series[0], { dateTime: MOMENT })).writeInstance(0),
+    );
+  }
   return outcome;
+}
+
+const MOMENT = "2026-01-31T12:30:00+00:00";
+const KEY = new Uint8Array(32).fill(7);
+
+/** De-identifies; what comes out is a file that can be read. */
+async function deidentify(file: DicomFile, number: number): Promise<void> {
+  const retain = RETAIN_OPTIONS.filter(
+    (option, i) => ((number >> (4 + i)) & 1) === 1 && option !== "full-dates",
+  );
+  const result = await deidentifyFile(file, {
+    pseudonyms: createPseudonyms(KEY),
+    retain,
+    descriptors: (number & 1024) === 0 ? "clean" : "remove",
+    burnedInText: "allow",
+  });
+  checkRoundTrip(result.file);
+}
+
+/** Writes the first slice unchanged; what comes out is a file that can be read, with the same values. */
+async function derive(series: Series): Promise<void> {
+  const { hu } = await decodeSliceHu(series, 0);
+  const derived = await createDerivedSeries(series, {
+    dateTime: MOMENT,
+    codeVersion: "0",
+    methodDescription: "none",
+    parameters: { method: "none" },
+  });
+  const written = await derived.writeInstance(0, hu);
+  readDicomFile(written, { limits: FUZZ_LIMITS });
 }
 
 async function attemptSilently(run: () => Promise<unknown>): Promise<void> {
@@ -169,13 +248,52 @@ async function attemptSilently(run: () => Promise<unknown>): Promise<void> {
 
 const KNOWN_CODES = readKnownCodes();
 
+const VOLUME_LIMITS: VolumeLimits = {
+  maxFileBytes: 2 ** 20,
+  maxVoxels: 2 ** 20,
+  maxHeaderBytes: 65_536,
+  maxParts: 64,
+};
+
+const OTHER_NAMES = ["x.hdr", "x.nii", "x.mhd", "x.nhdr"];
+
+/** Reads a volume of another format; what is accepted is finite in size and is written and read again. */
+export async function exerciseFormat(bytes: Uint8Array, seedName: string, number: number): Promise<string> {
+  const openCompanion = async (name: string): Promise<Uint8Array> => {
+    if (/[/\\\0:]|^\.|^$/.test(name)) fail(`asked for the companion ${JSON.stringify(name)}`);
+    return COMPANIONS.get(name) ?? new Uint8Array(64);
+  };
+  const [, seedFormat, sampleType] = seedName.split(" ");
+  const ownName = `${seedFormat.replace(".", "-")}-${sampleType}.${seedFormat}`;
+  const options = {
+    openCompanion,
+    limits: VOLUME_LIMITS,
+    name: number % 16 === 1 ? OTHER_NAMES[(number >> 4) % 4] : ownName,
+    ...(number % 8 === 1 ? { volumeIndex: 0 } : {}),
+  };
+  const { volume, format } = await readVolumeFile(bytes, options);
+  const [slices, rows, columns] = volume.geometry.size;
+  if (volume.data.length !== slices * rows * columns) fail("a volume's data do not fit its size");
+  const { spacingMm, originMm, direction } = volume.geometry;
+  const numbers = [...spacingMm, ...originMm, ...Object.values(direction).flat()];
+  if (!numbers.every(Number.isFinite)) fail("a volume's geometry is not finite");
+  const isDetached = format === "hdr" || format === "nhdr" || format === "mhd";
+  const [written] = volumeFormats.get(isDetached ? "npz" : format).write(volume, {});
+  await readVolumeFile(written.bytes, { limits: VOLUME_LIMITS, openCompanion });
+  return `read ${format}`;
+}
+
 /** The task of the fuzz run: all seeds, all steps. */
 export async function createFuzzTask(seed: number): Promise<FuzzTask> {
-  const { transferSyntaxes } = await import("@alara/dicom");
   const seeds = await createHostileSeeds();
   const mutator = createMutator(seeds, {
     seed,
     transferSyntaxUids: [...transferSyntaxes.names, "1.2.840.10008.1.2.4.100", "../x", ""],
   });
-  return { mutator, knownCodes: KNOWN_CODES, target: exerciseDicom };
+  return {
+    mutator,
+    knownCodes: KNOWN_CODES,
+    target: (bytes, seedName, number) =>
+      seedName.startsWith("format ") ? exerciseFormat(bytes, seedName, number) : exerciseDicom(bytes, number),
+  };
 }

@@ -5,8 +5,8 @@
 import { AlaraError } from "@alara/core";
 import type { Mutator } from "./mutator.ts";
 
-/** What reads an input; resolves to a short name of the outcome, or throws. */
-export type FuzzTarget = (bytes: Uint8Array, seedName: string) => Promise<string>;
+/** What reads input `number`; resolves to a short name of the outcome, or throws. */
+export type FuzzTarget = (bytes: Uint8Array, seedName: string, number: number) => Promise<string>;
 
 /** What is wrong with an input's outcome. */
 export type FindingKind = "uncaught" | "unknown-code" | "slow" | "hung" | "died";
@@ -79,6 +79,17 @@ export async function runFuzz(
   target: FuzzTarget,
   options: FuzzOptions,
 ): Promise<FuzzReport> {
+  // Most of an expected error's cost is its stack, which nobody reads.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return await runInputs(mutator, target, options);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function runInputs(mutator: Mutator, target: FuzzTarget, options: FuzzOptions): Promise<FuzzReport> {
   const report = createFuzzReport();
   const { knownCodes, maxMs = 1000 } = options;
   const end = options.first + options.count;
@@ -93,19 +104,19 @@ export async function runFuzz(
     let outcome: string;
     const start = performance.now();
     try {
-      outcome = await target(bytes, seedName);
+      outcome = await target(bytes, seedName, number);
     } catch (error) {
       if (error instanceof AlaraError) {
         outcome = error.code;
         if (!knownCodes.has(error.code)) addFinding("unknown-code", describe(error));
       } else {
         outcome = "uncaught";
-        addFinding("uncaught", describe(error));
+        addFinding("uncaught", describe(await repeatWithStack(error, () => target(bytes, seedName, number))));
       }
     }
     let elapsedMs = performance.now() - start;
     if (elapsedMs > SUSPECT_MS) {
-      elapsedMs = Math.min(elapsedMs, await measureAgain(bytes, seedName, target));
+      elapsedMs = Math.min(elapsedMs, await measureAgain(() => target(bytes, seedName, number)));
       if (elapsedMs > maxMs) addFinding("slow", `${Math.round(elapsedMs)} ms of CPU`);
     }
     if (elapsedMs > report.worstMs) {
@@ -120,12 +131,25 @@ export async function runFuzz(
   return report;
 }
 
+/** The same error with its stack, when it comes again. */
+async function repeatWithStack(error: unknown, run: () => Promise<string>): Promise<unknown> {
+  Error.stackTraceLimit = 10;
+  try {
+    await run();
+    return error;
+  } catch (again) {
+    return again;
+  } finally {
+    Error.stackTraceLimit = 0;
+  }
+}
+
 /** The least CPU time of two more runs, ms: collection of earlier inputs' garbage and other programs do not count. */
-async function measureAgain(bytes: Uint8Array, seedName: string, target: FuzzTarget): Promise<number> {
+async function measureAgain(run: () => Promise<string>): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 2; i++) {
     const start = process.cpuUsage();
-    await target(bytes, seedName).catch(() => undefined);
+    await run().catch(() => undefined);
     const { user, system } = process.cpuUsage(start);
     best = Math.min(best, (user + system) / 1000);
   }

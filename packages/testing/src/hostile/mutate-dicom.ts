@@ -316,7 +316,7 @@ function mutateOne(pieces: readonly Piece[], random: Random, donors: DicomDonors
   if (kind < 12) {
     const aimed = out.flatMap((piece, i) => (PIXEL_TAGS.has(piece.tag) ? [i] : []));
     if (aimed.length > 0) target = pickFrom(random, aimed);
-  } else if (kind < 18) {
+  } else {
     const frames = out.findIndex(isFragmentOwner);
     if (frames >= 0) target = frames;
   }
