@@ -96,7 +96,6 @@ export {
   type PseudonymOptions,
   type Pseudonyms,
 } from "./deidentify/pseudonyms.ts";
-export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./derive/ct-series.ts";
 export type { DerivedSeriesOptions } from "./derive/derivation.ts";
 export { createDerivedObject, type DerivedObject, isSingleObject } from "./derive/derived-object.ts";
 export { createDerivedSeries, type DerivedSeries } from "./derive/derived-series.ts";
@@ -166,6 +165,7 @@ export {
   convertToClassic,
   convertToEnhanced,
 } from "./objects/convert-series.ts";
+export { type CtSeries, type CtSeriesAttributes, createCtSeries } from "./objects/ct-series.ts";
 export {
   type EnhancedCtScan,
   type WriteEnhancedCtOptions,

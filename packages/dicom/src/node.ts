@@ -10,3 +10,11 @@ export {
   scanSeriesFiles,
 } from "./node/input-files.ts";
 export { createOutputFolder, formatSliceFileName, type OutputFolder } from "./node/output-folder.ts";
+export {
+  isVolumePath,
+  type OpenedVolume,
+  openVolumeFile,
+  requireNoFile,
+  type WriteVolumeFilesOptions,
+  writeVolumeFiles,
+} from "./node/volume-files.ts";

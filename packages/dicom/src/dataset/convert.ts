@@ -81,3 +81,25 @@ function cleanSequence(dataset: DicomDataset, element: DicomElement): DicomEleme
     offset: -1,
   };
 }
+
+/**
+ * The dataset in implicit VR; unchanged when it already is. The VRs of private elements are lost, as the encoding has
+ * it; values keep their bytes, and sequences become items of defined length.
+ *
+ * @throws DicomError when a sequence cannot be read
+ */
+export function convertToImplicit(dataset: DicomDataset): DicomDataset {
+  if (dataset.encoding === "implicit-le") return dataset;
+  const elements = new Map<number, DicomElement>();
+  for (const element of dataset.elements.values()) {
+    // Of undefined length, UN holds items that are implicit already (PS3.5 §6.2.2).
+    elements.set(element.tag, element.vr === "SQ" ? convertItems(dataset, element) : element);
+  }
+  return { ...dataset, encoding: "implicit-le", elements };
+}
+
+function convertItems(dataset: DicomDataset, { tag, vr }: DicomElement): DicomElement {
+  const items = readItems(dataset, tag) ?? [];
+  const converted = items.map((item) => [...convertToImplicit(item).elements.values()]);
+  return { tag, vr, bytes: encodeItems(converted, "implicit-le"), undefinedLength: false, offset: -1 };
+}
