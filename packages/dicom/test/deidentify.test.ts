@@ -28,6 +28,7 @@ import {
   concat,
   createMemorySource,
   explicit,
+  implicit,
   item,
   makeCtSlice,
   makeStack,
@@ -378,6 +379,22 @@ describe("descriptions", () => {
     const dataset = await clean(bytes);
     expect([look(dataset, 0x00180024), look(dataset, 0x00181020)]).toEqual(["empty", "empty"]);
     expect(await listFindings(bytes)).toContain("IDENTIFIER_ECHO");
+  });
+
+  it("lets no sequence through that is newer than the dictionary and stands in implicit VR", async () => {
+    // (0010,0043) and (0018,1204) are in the profile's table but not in the dictionary: implicit VR names no VR.
+    const nested = item(implicit(TAG.PatientName, "ZQNESTED"));
+    const bytes = makeCtSlice({
+      transferSyntax: "1.2.840.10008.1.2",
+      extra: [
+        [0x00100043, "SQ", nested],
+        [0x00181204, "UN", ascii("ZQMADE")],
+      ],
+    });
+    for (const retain of [["patient"], ["device"], ["full-dates"]] as const) {
+      const dataset = await clean(bytes, { retain });
+      expect(Buffer.from(writeDicomFile(dataset, "1.2.840.10008.1.2.1")).includes("ZQ")).toBe(false);
+    }
   });
 
   it("caps very old ages", async () => {

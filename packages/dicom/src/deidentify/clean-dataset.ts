@@ -34,6 +34,7 @@ export interface CleanContext {
 
 const OTHER_BYTES: ReadonlySet<string> = new Set(["OB", "OW", "OF", "OL", "OD", "OV"]);
 const SHORT_NUMBERS: ReadonlySet<string> = new Set(["US", "SS", "OW"]);
+/** Texts in which the patient's names and identifiers are looked for; codes (CS) share words with names. */
 const FREE_TEXTS: ReadonlySet<string> = new Set(["LO", "SH", "UC", "UR"]);
 const PATIENT_AGE = 0x00101010;
 const TEXT_LIMITS: Readonly<Record<string, number | undefined>> = { SH: 16, LO: 64, ST: 1024, LT: 1024 };
@@ -89,6 +90,11 @@ async function cleanElement(
   }
   if (action === "remove") return undefined;
   if (vr === "SQ") return cleanSequence(dataset, element, action, context);
+  if (vr === "UN" && (action === "keep" || action === "clean" || action === "shift")) {
+    // Newer than the dictionary and of a VR that nothing tells: it may be a sequence, so it cannot be looked through.
+    count(context, "UNKNOWN_ATTRIBUTE_REMOVED");
+    return undefined;
+  }
   if (element.vr === "SQ" || (element.undefinedLength && tag !== TAG.PixelData)) {
     count(context, "INVALID_VALUE_REMOVED");
     return undefined;
