@@ -67,25 +67,33 @@ export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): 
   return writeSamples(precision <= 8 ? bytes : new Uint16Array(bytes.buffer), precision, format);
 }
 
-/** Progression orders, T.800 table A.16. */
-const PROGRESSION = { resolution: 1, rpcl: 2 } as const;
+/** RPCL, T.800 table A.16. */
+const RPCL = 2;
+const MAX_WRITTEN_LEVELS = 8;
 
-async function encodeHtj2k(
-  native: Uint8Array,
-  format: FrameFormat,
-  options: { readonly progression: number },
-): Promise<Uint8Array> {
+/**
+ * Encodes native little-endian bytes as a lossless HTJ2K codestream in RPCL order, with a TLM segment and a tile-part per
+ * resolution, so that it serves both lossless syntaxes.
+ *
+ * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT` for 32-bit samples, colour, signed 8-bit allocation and stored bits that
+ * do not start at bit 0
+ * @remarks T.814 through OpenJPH, reversible 5-3 wavelet. Tested against OpenJPEG's decoder.
+ */
+export async function encodeHtj2kFrame(native: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
   const { rows, columns, bitsStored, bitsAllocated, highBit, samplesPerPixel, signed } = format;
-  if (bitsAllocated === 32 || samplesPerPixel !== 1 || highBit !== bitsStored - 1) {
+  const isUnsupportedSign = signed && bitsAllocated === 8;
+  if (bitsAllocated === 32 || samplesPerPixel !== 1 || highBit !== bitsStored - 1 || isUnsupportedSign) {
     throw new DicomError(
       "UNSUPPORTED_PIXEL_FORMAT",
-      `HTJ2K is written for one sample per pixel of 1 to 16 bits starting at bit 0; got ${samplesPerPixel} × ${bitsStored} of ${bitsAllocated} bits, high bit ${highBit}`,
+      `HTJ2K is written for one sample per pixel of 1 to 16 bits starting at bit 0, signed in 16 only; got ${samplesPerPixel} × ${bitsStored} of ${bitsAllocated} bits, high bit ${highBit}, ${signed ? "signed" : "unsigned"}`,
     );
   }
   const samples = rows * columns;
   if (samples > MAX_SAMPLES) {
     throw new DicomError("UNSUPPORTED_PIXEL_FORMAT", `${samples} samples are more than ${MAX_SAMPLES}`);
   }
+  // The codec takes one byte per sample up to 8 bits, so samples of two bytes get at least 9.
+  const precision = Math.max(bitsStored, bitsAllocated === 16 ? 9 : 1);
   // Bits above Bits Stored are not pixels: the sign is extended over them, or they are cleared.
   const words =
     bitsAllocated === 8 ? native : new Uint16Array(native.slice(0, samples * 2).buffer, 0, samples);
@@ -97,14 +105,16 @@ async function encodeHtj2k(
         .getDecodedBuffer({
           width: columns,
           height: rows,
-          bitsPerSample: bitsStored,
+          bitsPerSample: precision,
           componentCount: 1,
           isSigned: signed,
           isUsingColorTransform: false,
         })
         .set(input);
       encoder.setQuality(true, 0);
-      encoder.setProgressionOrder(options.progression);
+      encoder.setProgressionOrder(RPCL);
+      encoder.setTLMMarker(true);
+      encoder.setTilePartDivisionsAtResolutions(true);
       encoder.setDecompositions(chooseLevels(rows, columns));
       encoder.encode();
       const encoded = encoder.getEncodedBuffer().slice();
@@ -116,22 +126,12 @@ async function encodeHtj2k(
   });
 }
 
-/** Five levels, as usual, or as many as leave a pixel; PS3.5 §10.18.2 asks RPCL for a lowest resolution of at most 64. */
-function chooseLevels(rows: number, columns: number): number {
-  const smallest = Math.min(rows, columns);
-  const largest = Math.max(rows, columns);
-  const needed = Math.max(0, Math.ceil(Math.log2(largest / 64)));
-  return Math.min(MAX_WRITTEN_LEVELS, Math.max(needed, Math.min(5, Math.floor(Math.log2(smallest)))));
-}
-
-const MAX_WRITTEN_LEVELS = 8;
-
 /**
- * Encodes native little-endian bytes as a lossless HTJ2K codestream.
- *
- * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT` for 32-bit samples, colour and stored bits that do not start at bit 0
- * @remarks T.814 through OpenJPH, reversible 5-3 wavelet. Tested against OpenJPEG's decoder.
+ * Five levels, as usual, fewer for images of a few lines, more for large ones: for RPCL, PS3.5 §10.18 wants the lowest
+ * resolution to have at most 64 rows and columns. Never none: OpenJPH then loses the smallest value.
  */
-export async function encodeHtj2kFrame(native: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
-  return encodeHtj2k(native, format, { progression: PROGRESSION.rpcl });
+function chooseLevels(rows: number, columns: number): number {
+  const needed = Math.ceil(Math.log2(Math.max(rows, columns) / 64));
+  const possible = Math.floor(Math.log2(Math.min(rows, columns)));
+  return Math.min(MAX_WRITTEN_LEVELS, Math.max(1, needed, Math.min(5, possible)));
 }

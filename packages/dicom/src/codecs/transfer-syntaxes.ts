@@ -173,6 +173,7 @@ const syntaxes: readonly TransferSyntax[] = [
     uid: TRANSFER_SYNTAX_UID.htj2kLosslessRpcl,
     name: "High-Throughput JPEG 2000 with RPCL, lossless",
     ...J2K_LOSSLESS,
+    encodeFrame: encodeHtj2kFrame,
   },
   {
     uid: TRANSFER_SYNTAX_UID.htj2k,

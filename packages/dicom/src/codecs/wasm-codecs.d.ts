@@ -26,6 +26,8 @@ interface HtJ2kEncoder {
   setQuality(reversible: boolean, quantisation: number): void;
   setProgressionOrder(order: number): void;
   setDecompositions(levels: number): void;
+  setTLMMarker(isWritten: boolean): void;
+  setTilePartDivisionsAtResolutions(isDivided: boolean): void;
   encode(): void;
   delete(): void;
 }
