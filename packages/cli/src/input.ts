@@ -1,7 +1,7 @@
 /** Choosing the series to work on among what a folder holds, and saying what else was there. */
 import type { LongWorkOptions } from "@alara/core";
 import { AlaraError } from "@alara/core";
-import type { Series, SkippedInstance } from "@alara/dicom";
+import type { ModalityChoice, Series, SkippedInstance } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import { printNote } from "./context.ts";
 import { formatCount } from "./facts.ts";
@@ -18,7 +18,10 @@ export type CliErrorCode =
   | "SPLIT_OVERLAP"
   | "INPUT_NOT_READABLE"
   | "NOTHING_DEIDENTIFIED"
-  | "MAP_NOT_WRITABLE";
+  | "MAP_NOT_WRITABLE"
+  | "UNEVEN_GRID"
+  | "SHEARED_GRID"
+  | "UNIT_NOT_HU";
 
 /** Error of the `cli` package. */
 export class CliError extends AlaraError<CliErrorCode> {}
@@ -71,6 +74,8 @@ export interface OpenSeriesOptions extends LongWorkOptions {
    * takes it; default: the only one.
    */
   readonly choice?: string;
+  /** `"any"` takes series of other modalities too; default `"CT"`. */
+  readonly modalities?: ModalityChoice;
   /** `"continue"` only tells of files that look like slices but cannot be read; default `"refuse"`. */
   readonly damaged?: "refuse" | "continue";
 }
@@ -90,7 +95,8 @@ const HARMLESS: ReadonlySet<string> = new Set([
 
 /** Whether a file may be a slice that cannot be read; the others rightly take no part. */
 export function isDamaged(skipped: SkippedInstance): boolean {
-  return !HARMLESS.has(skipped.code);
+  const modality = skipped.object?.modality;
+  return !HARMLESS.has(skipped.code) && (modality === undefined || modality === "CT");
 }
 
 function refuseDamaged(path: string, skipped: readonly SkippedInstance[], wayOut: string): void {
@@ -152,7 +158,11 @@ export async function openSeries(path: string, options: OpenSeriesOptions = {}):
     const detail = first
       ? `; ${countByCode(skipped)}; the first: ${first.name}: ${first.reason}`
       : "; it is empty";
-    throw new CliError("NO_CT_SERIES", `found no CT series in ${path}${detail}. Pass a folder of CT images`);
+    const what = options.modalities === "any" ? "image" : "CT";
+    throw new CliError(
+      "NO_CT_SERIES",
+      `found no ${what} series in ${path}${detail}. Pass a folder of ${what === "CT" ? "CT images" : "images"}`,
+    );
   }
   if (options.choice === undefined && series.length > 1) {
     throw new CliError(

@@ -2,6 +2,7 @@
  * The `alara` command: reads arguments and calls the packages. Exit status 0 done, 1 failed, 2 wrong use.
  */
 import { Command, CommanderError } from "commander";
+import { addConvertCommand } from "./commands/convert.ts";
 import { addDeidentifyCommand } from "./commands/deidentify.ts";
 import { addEnhanceCommand } from "./commands/enhance.ts";
 import { addEvaluateCommand } from "./commands/evaluate.ts";
@@ -30,6 +31,7 @@ const program = new Command("alara")
 for (const add of [
   addEnhanceCommand,
   addInspectCommand,
+  addConvertCommand,
   addDeidentifyCommand,
   addEvaluateCommand,
   addSimulateCommand,
