@@ -5,14 +5,22 @@
 import type { Series, SkippedInstance } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
 import type { Command } from "commander";
+import { parseSeriesChoice } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand } from "../context.ts";
 import { formatCount, formatNumber, listFacts } from "../facts.ts";
-import { describeEnhancement, type Enhancement, isDamaged, takesEnhancement } from "../input.ts";
+import {
+  chooseSeries,
+  describeEnhancement,
+  type Enhancement,
+  isDamaged,
+  takesEnhancement,
+} from "../input.ts";
 import { listOtherFiles, type OtherFiles } from "../other-files.ts";
 import { measureSeriesSize, type SeriesSize } from "../patient-size.ts";
 import { formatSeriesTable, shortenUids } from "../series-table.ts";
 
 interface InspectCommandOptions {
+  readonly series?: string;
   readonly ssde?: boolean;
   readonly json?: boolean;
 }
@@ -23,6 +31,7 @@ export function addInspectCommand(program: Command): void {
     .command("inspect")
     .description("list what a folder holds, what of it can be enhanced and why not, and the dose facts")
     .argument("<path>", "DICOM folder or file")
+    .option("--series <choice>", "facts of one series: its number in the list, or part of its UID")
     .option(
       "--ssde",
       "measure water-equivalent diameter and size-specific dose from the images (reads all pixels)",
@@ -43,10 +52,12 @@ interface InspectedSeries {
 }
 
 async function inspect(path: string, options: InspectCommandOptions, context: CommandContext): Promise<void> {
+  const { choice } = parseSeriesChoice(options.series);
   const collection = await scanSeriesFiles([path], { ...context, modalities: "any" });
   // Those that can be enhanced come first, in the order in which --series counts them.
   const ct = collection.series.filter(takesEnhancement);
   const rest = collection.series.filter((series) => !takesEnhancement(series));
+  const chosen = choice === undefined ? undefined : chooseSeries(ct, choice);
   const inspected: InspectedSeries[] = [];
   for (const [index, series] of [...ct, ...rest].entries()) {
     const isCt = index < ct.length;
@@ -54,13 +65,42 @@ async function inspect(path: string, options: InspectCommandOptions, context: Co
       number: isCt ? index + 1 : null,
       series,
       enhancement: describeEnhancement(series),
-      size: isCt && options.ssde === true ? await measureSeriesSize(series, context) : undefined,
+      size:
+        isCt && options.ssde === true && (chosen ?? series) === series
+          ? await measureSeriesSize(series, context)
+          : undefined,
     });
+  }
+  if (chosen !== undefined) {
+    const only = inspected.filter(({ series }) => series === chosen);
+    const uids = shortenUids(ct.map(({ seriesInstanceUid }) => seriesInstanceUid));
+    printResult(context, formatSeries(only[0], uids[ct.indexOf(chosen)]).join("\n"), {
+      enhanceableSeries: ct.length,
+      series: only.map(describeInspected),
+    });
+    return;
   }
   const others = await listOtherFiles(path, collection.skipped);
   const text = formatInspection(inspected, others, collection.skipped);
   printResult(context, text, describeInspection(inspected, others, collection.skipped));
   if (ct.length === 0) process.exitCode = 1;
+}
+
+function describeInspected({ number, series, enhancement, size }: InspectedSeries): object {
+  return {
+    number,
+    seriesInstanceUid: series.seriesInstanceUid,
+    studyInstanceUid: series.studyInstanceUid,
+    seriesNumber: series.seriesNumber ?? null,
+    stackName: series.stackName ?? null,
+    modality: series.modality,
+    unit: series.unit,
+    isRegular: series.isRegular,
+    enhancement,
+    findings: series.findings,
+    facts: series.facts,
+    ...(size === undefined ? {} : { size }),
+  };
 }
 
 function describeInspection(
@@ -70,20 +110,7 @@ function describeInspection(
 ): object {
   return {
     enhanceableSeries: inspected.filter(({ number }) => number !== null).length,
-    series: inspected.map(({ number, series, enhancement, size }) => ({
-      number,
-      seriesInstanceUid: series.seriesInstanceUid,
-      studyInstanceUid: series.studyInstanceUid,
-      seriesNumber: series.seriesNumber ?? null,
-      stackName: series.stackName ?? null,
-      modality: series.modality,
-      unit: series.unit,
-      isRegular: series.isRegular,
-      enhancement,
-      findings: series.findings,
-      facts: series.facts,
-      ...(size === undefined ? {} : { size }),
-    })),
+    series: inspected.map(describeInspected),
     objects: others.objects,
     otherFormats: others.formats,
     doseReports: others.doseReports,
@@ -91,6 +118,9 @@ function describeInspection(
     skippedByCode: Object.fromEntries(groupByCode(skipped).map(({ code, files }) => [code, files.length])),
   };
 }
+
+/** More series than this are listed in the table alone. */
+const DETAILED_SERIES = 8;
 
 function formatInspection(
   inspected: readonly InspectedSeries[],
@@ -102,7 +132,13 @@ function formatInspection(
   if (numbered.length === 0) lines.push("no CT series that can be enhanced");
   else lines.push(formatSeriesTable(numbered.map(({ series }) => series)));
   const uids = shortenUids(inspected.map(({ series }) => series.seriesInstanceUid));
-  for (const [index, item] of inspected.entries()) lines.push("", ...formatSeries(item, uids[index]));
+  if (numbered.length > DETAILED_SERIES) {
+    lines.push("", "facts of one series: alara inspect <path> --series <#>");
+  }
+  for (const [index, item] of inspected.entries()) {
+    if (item.number !== null && numbered.length > DETAILED_SERIES) continue;
+    lines.push("", ...formatSeries(item, uids[index]));
+  }
   const kinds = countKinds(others);
   if (kinds.length > 0) lines.push("", `also here: ${kinds.join(", ")}`);
   for (const report of others.doseReports) {
@@ -110,8 +146,10 @@ function formatInspection(
       `dose report ${report.name}: DLP total ${report.totalDlpMgyCm === null ? "not stated" : `${formatNumber(report.totalDlpMgyCm)} mGy·cm`} (radiation dose structured report)`,
     );
   }
-  const leftOut = groupByCode(skipped);
-  if (leftOut.length > 0) lines.push("", `left out: ${formatCount(skipped.length, "file")}`);
+  const volumes = new Set(others.formats.map(({ name }) => name));
+  const unknown = skipped.filter(({ name }) => !volumes.has(name));
+  const leftOut = groupByCode(unknown);
+  if (leftOut.length > 0) lines.push("", `left out: ${formatCount(unknown.length, "file")}`);
   for (const { code, files } of leftOut) {
     const names = files.slice(0, 3).map(({ name }) => name);
     const more = files.length > 3 ? `, and ${files.length - 3} more` : "";
@@ -133,7 +171,8 @@ function formatSeries(
   const stack = series.stackName === undefined ? "" : `, ${series.stackName}`;
   const title = number === null ? `${series.modality} series` : `series ${number}`;
   const lines = [`${title} (${uid}${stack}): ${enhancement.summary}`];
-  for (const { label, value } of listFacts(series)) lines.push(`  ${label.padEnd(16)} ${value}`);
+  const facts = listFacts(series).filter(({ value }) => number !== null || value !== "not stated");
+  for (const { label, value } of facts) lines.push(`  ${label.padEnd(16)} ${value}`);
   if (size !== undefined) lines.push(...formatSize(size));
   for (const finding of series.findings) {
     lines.push(`  ${finding.severity === "warning" ? "!" : "·"} ${finding.code}: ${finding.message}`);
