@@ -172,7 +172,15 @@ export {
   writeEnhancedCt,
 } from "./objects/enhanced-ct.ts";
 export type { EnhancedKind } from "./objects/enhanced-groups.ts";
+export { createMrSeries, type MrSeries, type MrSeriesAttributes } from "./objects/mr-series.ts";
+export type { PlainSeries, PlainSeriesAttributes } from "./objects/plain-series.ts";
 export { transcodeFile } from "./objects/transcode.ts";
+export {
+  type ColourPalette,
+  type UltrasoundAttributes,
+  type UltrasoundFrames,
+  writeUltrasound,
+} from "./objects/ultrasound.ts";
 export { type DoseEvent, type DoseReport, readDoseReport } from "./series/dose-report.ts";
 export {
   type OrthogonalVolume,

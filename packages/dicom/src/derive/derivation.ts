@@ -3,7 +3,7 @@
  * single images and derived multi-frame objects.
  */
 import type { GridGeometry } from "@alara/core";
-import { countFrameBytes } from "../codecs/frame-format.ts";
+import { countFrameBytes, type FrameFormat } from "../codecs/frame-format.ts";
 import {
   findTransferSyntax,
   requireTransferSyntax,
@@ -17,7 +17,6 @@ import { TAG } from "../dataset/tags.ts";
 import { createHashedUid } from "../dataset/uids.ts";
 import { readText } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
-import type { HuFormat } from "../images/pixels.ts";
 import { requireWritableSyntax } from "../objects/pixel-data.ts";
 import type { Series } from "../series/series.ts";
 import type { DerivedImageDescription } from "./derived-attributes.ts";
@@ -185,7 +184,7 @@ export function describeDerivation(
  * Loss is sticky (PS3.3 C.7.6.1.1.5): a source marked 01 stays so untouched; a source in a lossy syntax that forgot
  * to say so is marked now.
  */
-export function createLossyElements(file: DicomFile, format: HuFormat): DicomElement[] {
+export function createLossyElements(file: DicomFile, format: FrameFormat): DicomElement[] {
   const syntax = findTransferSyntax(file.transferSyntaxUid);
   if (syntax?.lossy !== true || readText(file.dataset, TAG.LossyImageCompression) === "01") return [];
   const encoded = file.dataset.elements.get(TAG.PixelData)?.bytes.length ?? 1;

@@ -264,6 +264,11 @@ export function roundHalfEven(x: number): number {
  * @remarks Bits outside Bits Stored are kept, except that sign extension follows the new sign.
  */
 export function encodeHu(source: Uint8Array, format: HuFormat, hu: Float32Array): EncodedFrame {
+  return encodeStored(source, format, hu);
+}
+
+/** {@link encodeHu} for any modality's values. */
+export function encodeStored(source: Uint8Array, format: GrayscaleFormat, hu: Float32Array): EncodedFrame {
   if (format.lut !== undefined) {
     throw new DicomError(
       "UNSUPPORTED_PIXEL_FORMAT",

@@ -204,11 +204,9 @@ export async function convertToClassic(
     const { dataset, bytes } = await readSlice(series, slice);
     const { summary } = series.slices[slice];
     const moment = convertDateTime(options.dateTime, readText(dataset, TAG.TimezoneOffsetFromUTC));
-    const [origin = "DERIVED"] = readTexts(dataset, TAG.ImageType) ?? [];
     const elements = new Map(dataset.elements);
     for (const element of createClassicDefaults(dataset)) elements.set(element.tag, element);
     for (const element of [
-      createTextElement(TAG.ImageType, [origin === "ORIGINAL" ? origin : "DERIVED", "PRIMARY", "AXIAL"]),
       createTextElement(TAG.SOPClassUID, CT_IMAGE_STORAGE),
       createTextElement(TAG.SOPInstanceUID, sopInstanceUids[slice]),
       createTextElement(TAG.SeriesInstanceUID, seriesInstanceUid),

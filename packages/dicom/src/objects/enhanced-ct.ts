@@ -18,9 +18,9 @@ import {
 import { readDicomFile } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
 import { createHashedUid } from "../dataset/uids.ts";
-import { type CtSeriesAttributes, createCtSeries } from "../derive/ct-series.ts";
 import { readHuFormat } from "../images/pixels.ts";
 import type { ConvertedObject } from "./convert-series.ts";
+import { type CtSeriesAttributes, createCtSeries } from "./ct-series.ts";
 import { writeEnhancedObject } from "./enhanced-object.ts";
 import { requireWritableSyntax } from "./pixel-data.ts";
 

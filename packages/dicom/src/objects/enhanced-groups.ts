@@ -15,7 +15,7 @@ import {
   createTextElement,
 } from "../dataset/elements.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readNumber, readNumbers, readText } from "../dataset/values.ts";
+import { readNumber, readNumbers, readText, readTexts } from "../dataset/values.ts";
 import { findAnatomicRegion, readCodedBodyPart } from "../images/body-parts.ts";
 
 /** Enhanced CT, or the class that the standard has for what scanners once wrote as single slices. */
@@ -437,6 +437,13 @@ const FRAME_ONLY: ReadonlySet<number> = new Set([
   TAG.ExposureTimeInms,
   TAG.XRayTubeCurrentInmA,
   TAG.ExposureInmAs,
+  TAG.ReconstructionAlgorithm,
+  TAG.ConvolutionKernelGroup,
+  TAG.ReconstructionPixelSpacing,
+  TAG.ReconstructionFieldOfView,
+  TAG.ReconstructionAngle,
+  TAG.ImageFilter,
+  TAG.FilterMaterial,
 ]);
 
 /**
@@ -456,6 +463,9 @@ export function createClassicElements(frame: DicomDataset): Map<number, DicomEle
     if (value !== undefined && !elements.has(classic))
       set(createTextElement(classic, String(Math.round(value))));
   }
+  const [origin = "DERIVED", patient = "PRIMARY"] =
+    readTexts(frame, TAG.FrameType) ?? readTexts(frame, TAG.ImageType) ?? [];
+  set(createTextElement(TAG.ImageType, [origin === "ORIGINAL" ? origin : "DERIVED", patient, "AXIAL"]));
   const laterality = readText(frame, TAG.FrameLaterality);
   if ((laterality === "L" || laterality === "R") && !elements.has(TAG.Laterality)) {
     set(createTextElement(TAG.Laterality, laterality));

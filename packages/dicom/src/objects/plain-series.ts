@@ -1,7 +1,6 @@
 /**
- * Writes a plain CT series from a volume and a few attributes: phantoms, simulated scans and test data as files that
- * any CT tool reads (CT Image IOD, PS3.3 A.3). Not for results derived from a patient's series: see
- * derived-series.ts.
+ * Plain series of single grayscale images from a grid and a few attributes: what CT and MR have in common (Patient,
+ * Study, Series, Equipment, Image Plane, Image Pixel; PS3.3 C.7). The modality's own module is the caller's.
  */
 import type { GridGeometry } from "@alara/core";
 import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
@@ -9,7 +8,6 @@ import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import { convertDateTime } from "../dataset/date-time.ts";
 import {
   createDecimalElement,
-  createDoubleElement,
   createElement,
   createIntegerElement,
   createShortElement,
@@ -18,13 +16,13 @@ import {
 import { TAG } from "../dataset/tags.ts";
 import { createHashedUid } from "../dataset/uids.ts";
 import { writeDicomFile } from "../dataset/write.ts";
+import { EQUIPMENT_MANUFACTURER } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
-import { encodeHu, type HuFormat, type Rescale } from "../images/pixels.ts";
+import { encodeStored, type GrayscaleFormat, type Rescale } from "../images/pixels.ts";
 import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
-import { EQUIPMENT_MANUFACTURER } from "./equipment.ts";
 
-/** What a plain series says about itself. All text is ASCII. */
-export interface CtSeriesAttributes {
+/** What a plain series of any modality says about itself. All text is ASCII. */
+export interface PlainSeriesAttributes {
   /** Everything that decides the pixels; equal keys give equal UIDs. */
   readonly identity: Readonly<Record<string, string | number>>;
   /** Series with equal keys share a study; default: the series alone. */
@@ -45,16 +43,9 @@ export interface CtSeriesAttributes {
   readonly softwareVersion: string;
   /** Body Part Examined, an unpaired one: CHEST, ABDOMEN, HEAD, PHANTOM. */
   readonly bodyPart?: string;
-  readonly kernel?: string;
-  readonly tubeVoltageKv?: number;
-  readonly tubeCurrentMa?: number;
-  readonly exposureMas?: number;
-  readonly exposureTimeMs?: number;
-  readonly ctdiVolMgy?: number;
   /** Default the slice spacing. */
   readonly sliceThicknessMm?: number;
   readonly imageComments?: string;
-  /** Default 1 · stored − 1024. */
   readonly rescale?: Rescale;
   /** Default 16, signed. */
   readonly bitsStored?: number;
@@ -63,7 +54,7 @@ export interface CtSeriesAttributes {
 }
 
 /** A plain series to be written slice by slice, in any order. */
-export interface CtSeries {
+export interface PlainSeries {
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly sopInstanceUids: readonly string[];
@@ -71,30 +62,40 @@ export interface CtSeries {
    * One Part 10 file, Explicit VR Little Endian.
    *
    * @param slice - from 0
-   * @param hu - `[row][column]`, rounded and clamped to the stored range
+   * @param values - in the modality's unit, `[row][column]`, rounded and clamped to the stored range
    * @throws DicomError `OUT_OF_RANGE`, `SHAPE_MISMATCH`, `NON_FINITE_VALUE`
    */
-  writeInstance(slice: number, hu: Float32Array): Uint8Array;
+  writeInstance(slice: number, values: Float32Array): Uint8Array;
 }
 
-const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
+/** What tells one modality's images from another's. */
+export interface PlainModality {
+  readonly modality: string;
+  readonly sopClassUid: string;
+  /** Third value of Image Type. */
+  readonly imageFlavour: string;
+  readonly unit: "HU" | "arbitrary";
+  readonly rescale: Rescale;
+  /** The modality's own elements, the same in every image. */
+  readonly elements: readonly DicomElement[];
+}
 
 /**
- * Prepares a plain CT series on a grid.
+ * Prepares a plain series on a grid.
  *
- * @throws DicomError `INVALID_VALUE`
- * @remarks Tested with dciodvfy (no errors) and by reading back.
+ * @throws DicomError `INVALID_VALUE`, `OUT_OF_RANGE`
  */
-export async function createCtSeries(
+export async function createPlainSeries(
   geometry: GridGeometry,
-  attributes: CtSeriesAttributes,
-): Promise<CtSeries> {
+  attributes: PlainSeriesAttributes,
+  modality: PlainModality,
+): Promise<PlainSeries> {
   const [slices, rows, columns] = geometry.size;
   if (rows > 65535 || columns > 65535) {
     throw new DicomError("OUT_OF_RANGE", `${rows} × ${columns} pixels: Rows and Columns reach 65535`);
   }
   const bitsStored = attributes.bitsStored ?? 16;
-  const format: HuFormat = {
+  const format: GrayscaleFormat = {
     rows,
     columns,
     samplesPerPixel: 1,
@@ -104,10 +105,10 @@ export async function createCtSeries(
     signed: true,
     photometricInterpretation: "MONOCHROME2",
     frames: 1,
-    unit: "HU",
-    valueType: "HU",
+    unit: modality.unit,
+    valueType: modality.unit === "HU" ? "HU" : undefined,
     lut: undefined,
-    rescale: attributes.rescale ?? { slope: 1, intercept: -1024 },
+    rescale: modality.rescale,
     padding: undefined,
   };
   const identity = {
@@ -122,7 +123,7 @@ export async function createCtSeries(
   for (let i = 0; i < slices; i++) {
     sopInstanceUids.push(await createHashedUid({ series: seriesInstanceUid, slice: i }));
   }
-  const shared = createSharedElements(geometry, format, attributes, {
+  const shared = createSharedElements(geometry, format, attributes, modality, {
     studyInstanceUid,
     seriesInstanceUid,
     frameOfReferenceUid,
@@ -132,11 +133,11 @@ export async function createCtSeries(
     studyInstanceUid,
     seriesInstanceUid,
     sopInstanceUids,
-    writeInstance: (slice, hu) => {
+    writeInstance: (slice, values) => {
       if (!(slice >= 0 && slice < slices)) {
         throw new DicomError("OUT_OF_RANGE", `slice ${slice} is outside 0..${slices - 1}`);
       }
-      const frame = encodeHu(blank, format, hu);
+      const frame = encodeStored(blank, format, values);
       const elements = [
         ...shared,
         createTextElement(TAG.SOPInstanceUID, sopInstanceUids[slice]),
@@ -171,18 +172,19 @@ interface SeriesUids {
 /** Everything but what changes from slice to slice. Type 2 attributes without a value are written empty. */
 function createSharedElements(
   geometry: GridGeometry,
-  format: HuFormat,
-  attributes: CtSeriesAttributes,
+  format: GrayscaleFormat,
+  attributes: PlainSeriesAttributes,
+  modality: PlainModality,
   uids: SeriesUids,
 ): DicomElement[] {
   const moment = convertDateTime(attributes.dateTime);
   const text = createTextElement;
   const origin = attributes.imageTypeOrigin ?? "ORIGINAL";
   const elements: DicomElement[] = [
-    text(TAG.ImageType, [origin, origin === "ORIGINAL" ? "PRIMARY" : "SECONDARY", "AXIAL"]),
+    text(TAG.ImageType, [origin, origin === "ORIGINAL" ? "PRIMARY" : "SECONDARY", modality.imageFlavour]),
     text(TAG.InstanceCreationDate, moment.date),
     text(TAG.InstanceCreationTime, moment.time),
-    text(TAG.SOPClassUID, CT_IMAGE_STORAGE),
+    text(TAG.SOPClassUID, modality.sopClassUid),
     text(TAG.StudyDate, moment.date),
     text(TAG.SeriesDate, moment.date),
     text(TAG.AcquisitionDate, moment.date),
@@ -192,7 +194,7 @@ function createSharedElements(
     text(TAG.AcquisitionTime, moment.time),
     text(TAG.ContentTime, moment.time),
     text(TAG.AccessionNumber, ""),
-    text(TAG.Modality, "CT"),
+    text(TAG.Modality, modality.modality),
     text(TAG.Manufacturer, attributes.manufacturer ?? EQUIPMENT_MANUFACTURER),
     text(TAG.ReferringPhysicianName, ""),
     text(TAG.SeriesDescription, attributes.seriesDescription),
@@ -202,7 +204,6 @@ function createSharedElements(
     text(TAG.PatientBirthDate, ""),
     text(TAG.PatientSex, ""),
     createDecimalElement(TAG.SliceThickness, [attributes.sliceThicknessMm ?? geometry.spacingMm[0]]),
-    createOptionalDecimal(TAG.KVP, attributes.tubeVoltageKv),
     text(TAG.SoftwareVersions, attributes.softwareVersion),
     text(TAG.PatientPosition, "HFS"),
     text(TAG.StudyInstanceUID, uids.studyInstanceUid),
@@ -226,35 +227,15 @@ function createSharedElements(
     createShortElement(TAG.HighBit, [format.highBit]),
     createShortElement(TAG.PixelRepresentation, [format.signed ? 1 : 0]),
     text(TAG.BurnedInAnnotation, "NO"),
-    createDecimalElement(TAG.WindowCenter, [40]),
-    createDecimalElement(TAG.WindowWidth, [400]),
-    createDecimalElement(TAG.RescaleIntercept, [format.rescale.intercept]),
-    createDecimalElement(TAG.RescaleSlope, [format.rescale.slope]),
-    text(TAG.RescaleType, "HU"),
+    ...modality.elements,
   ];
   // Laterality must be present, if only empty, unless an unpaired body part is named (PS3.3 table C.7-5a).
   const optional: readonly (readonly [number, string | undefined])[] = [
     [TAG.Laterality, attributes.bodyPart === undefined ? "" : undefined],
     [TAG.StudyDescription, attributes.studyDescription],
     [TAG.BodyPartExamined, attributes.bodyPart],
-    [TAG.ConvolutionKernel, attributes.kernel],
     [TAG.ImageComments, attributes.imageComments],
   ];
   for (const [tag, value] of optional) if (value !== undefined) elements.push(text(tag, value));
-  const integers: readonly (readonly [number, number | undefined])[] = [
-    [TAG.XRayTubeCurrent, attributes.tubeCurrentMa],
-    [TAG.Exposure, attributes.exposureMas],
-    [TAG.ExposureTime, attributes.exposureTimeMs],
-  ];
-  for (const [tag, value] of integers) {
-    if (value !== undefined) elements.push(createIntegerElement(tag, Math.round(value)));
-  }
-  if (attributes.ctdiVolMgy !== undefined) {
-    elements.push(createDoubleElement(TAG.CTDIvol, [attributes.ctdiVolMgy]));
-  }
   return elements;
-}
-
-function createOptionalDecimal(tag: number, value: number | undefined): DicomElement {
-  return value === undefined ? createTextElement(tag, "") : createDecimalElement(tag, [value]);
 }
