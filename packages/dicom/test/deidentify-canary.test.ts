@@ -3,18 +3,22 @@
  * kept is worked out here from the generated table's text and the dictionary, not from the code under test.
  */
 
+import fs from "node:fs";
 import { createRandom } from "@alara/core";
 import {
   createPseudonyms,
   type DeidentifyOptions,
+  type DicomDataset,
   deidentifyFile,
   type RetainOption,
   readDicomFile,
+  readItems,
   writeDicomFile,
 } from "@alara/dicom";
 import { describe, expect, it } from "vitest";
 import { CONFIDENTIALITY_TABLE } from "../src/deidentify/generated/confidentiality-table.ts";
 import { type CanaryLayout, DICTIONARY, findMarkers, makeCanary, makeDate, makeTime } from "./make-canary.ts";
+import { PINNED_PROFILES, writePinned } from "./write-deidentified.ts";
 
 const KEY = new Uint8Array(32).fill(9);
 const TABLE = new Map(
@@ -192,5 +196,31 @@ describe("canary", () => {
       }
     }
     expect(errors).toBeGreaterThan(20);
+  });
+
+  it("keeps what pydicom found kept, for the Basic Profile and for each option", async () => {
+    const golden = JSON.parse(
+      fs.readFileSync(new URL("golden/deidentified.json", import.meta.url), "utf8"),
+    ) as {
+      basic: { top: string; nested: string };
+      options: Record<string, { adds: string; takes: string }>;
+    };
+    const list = (dataset: DicomDataset): string[] =>
+      [...dataset.elements.values()].flatMap((element) => {
+        const isEmpty = element.bytes.length === 0;
+        return isEmpty ? [] : [element.tag.toString(16).padStart(8, "0")];
+      });
+    const basic = readDicomFile(await writePinned("basic")).dataset;
+    let nested = basic;
+    for (let depth = 0; depth < 3; depth++) nested = (readItems(nested, 0x00089215) ?? [])[0];
+    const top = list(basic);
+    expect(top.join(" ")).toBe(golden.basic.top);
+    expect(list(nested).join(" ")).toBe(golden.basic.nested);
+    expect(Object.keys(golden.options).length).toBe(PINNED_PROFILES.size - 1);
+    for (const [name, { adds, takes }] of Object.entries(golden.options)) {
+      const retained = list(readDicomFile(await writePinned(name)).dataset);
+      expect([name, retained.filter((tag) => !top.includes(tag)).join(" ")]).toEqual([name, adds]);
+      expect([name, top.filter((tag) => !retained.includes(tag)).join(" ")]).toEqual([name, takes]);
+    }
   });
 });
