@@ -153,10 +153,13 @@ function splitByPlane<T extends Summarised>(stack: Stack<T>): Stack<T>[] {
   }
   if (groups.length === 1 || key === undefined) return [stack];
   const named = key;
-  return groups.map((slices) => ({
-    slices,
-    parts: [...stack.parts, { key: named, value: describePlane(named, slices[0].summary) }],
-  }));
+  const words = groups.map((slices) => describePlane(named, slices[0].summary));
+  return groups.map((slices, i) => {
+    const alike = words.filter((word) => word === words[i]).length;
+    const rank = words.slice(0, i + 1).filter((word) => word === words[i]).length;
+    const value = alike === 1 ? words[i] : `${words[i]}, ${rank} of ${alike}`;
+    return { slices, parts: [...stack.parts, { key: named, value }] };
+  });
 }
 
 /** Groups by a rule's value; numbers within 1 % of a group's first are of that group. */
