@@ -124,8 +124,10 @@ export function readJ2kHeader(encoded: Uint8Array): J2kHeader {
   };
 }
 
-/** Main header segments without influence on cost: CAP, PRF, CPF, TLM, PLM, CRG, COM. */
-const PASSED_MAIN: ReadonlySet<number> = new Set([0xff50, 0xff56, 0xff59, 0xff55, 0xff57, 0xff63, 0xff64]);
+/** Main header segments without influence on cost: CAP, PRF, CPF, TLM, PLM, CRG, COM, RGN. */
+const PASSED_MAIN: ReadonlySet<number> = new Set([
+  0xff5e, 0xff50, 0xff56, 0xff59, 0xff55, 0xff57, 0xff63, 0xff64,
+]);
 /** The same in tile-part headers: QCD, QCC, PLT, COM. */
 const PASSED_TILE: ReadonlySet<number> = new Set([0xff5c, 0xff5d, 0xff58, 0xff64]);
 

@@ -33,7 +33,7 @@ const openjph = createWasmCodec("OpenJPH", async () => {
  */
 export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
   const header = readJ2kHeader(encoded);
-  const { rows, columns, components, precision, codestream } = header;
+  const { rows, columns, components, precision } = header;
   if (
     rows !== format.rows ||
     columns !== format.columns ||
@@ -46,6 +46,9 @@ export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): 
   }
   const count = rows * columns * components;
   if (count > MAX_SAMPLES) throw createJ2kError(`${count} samples are more than ${MAX_SAMPLES}`);
+  // The codecs clamp signed bytes at 0: such a stream is read as unsigned, which adds half the range, taken off again.
+  const isShifted = header.signed && precision <= 8;
+  const codestream = isShifted ? declareUnsigned(header.codestream, components) : header.codestream;
   const decodeWith = (decoder: J2kDecoder): Uint8Array => {
     try {
       decoder.getEncodedBuffer(codestream.length).set(codestream);
@@ -56,7 +59,9 @@ export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): 
       if (info.width !== columns || info.height !== rows || bytes.length !== count * bytesPerSample) {
         throw createJ2kError("its tiles are damaged");
       }
-      return bytes.slice();
+      const copy = bytes.slice();
+      if (isShifted) for (let i = 0; i < copy.length; i++) copy[i] ^= 1 << (precision - 1);
+      return copy;
     } finally {
       decoder.delete();
     }
@@ -65,6 +70,13 @@ export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): 
     ? openjph.run((instance) => decodeWith(new instance.HTJ2KDecoder()))
     : openjpeg.run((instance) => decodeWith(new instance.J2KDecoder())));
   return writeSamples(precision <= 8 ? bytes : new Uint16Array(bytes.buffer), precision, format);
+}
+
+/** A copy of a codestream whose SIZ segment calls all components unsigned. */
+function declareUnsigned(codestream: Uint8Array, components: number): Uint8Array {
+  const copy = codestream.slice();
+  for (let i = 0; i < components; i++) copy[42 + 3 * i] &= 0x7f;
+  return copy;
 }
 
 /** RPCL, T.800 table A.16. */

@@ -1,8 +1,9 @@
 /**
- * Decodes one JPEG-LS scan of one component (ISO/IEC 14495-1 | ITU-T T.87, annex A), lossless and near-lossless.
+ * Decodes JPEG-LS scans (ISO/IEC 14495-1 | ITU-T T.87, annex A), lossless and near-lossless, of one component or of
+ * several interleaved by line or by sample.
  *
  * Written here although CharLS exists: on damaged streams its WebAssembly build spends about ten seconds in one
- * frame, and a decoder must be bounded by the size of its output. Interleaved colour is not decoded.
+ * frame, and a decoder must be bounded by the size of its output.
  */
 import { DicomError } from "../errors.ts";
 
@@ -10,6 +11,9 @@ import { DicomError } from "../errors.ts";
 export interface JpegLsScan {
   readonly rows: number;
   readonly columns: number;
+  /** Components of the scan, and how they alternate (ILV, T.87 table C.2). */
+  readonly components: number;
+  readonly interleave: "none" | "line" | "sample";
   /** MAXVAL: the largest sample value. */
   readonly maxValue: number;
   /** NEAR: the largest deviation; 0 is lossless. */
@@ -18,6 +22,13 @@ export interface JpegLsScan {
   readonly thresholds: readonly [number, number, number];
   /** RESET: when contexts are halved. */
   readonly reset: number;
+}
+
+/** Where a scan's samples go: `samples[(row · columns + column) · stride + first + component]`. */
+export interface JpegLsTarget {
+  readonly samples: Uint16Array;
+  readonly first: number;
+  readonly stride: number;
 }
 
 const BASIC_THRESHOLDS = [3, 7, 21] as const;
@@ -46,6 +57,8 @@ const RUN_ORDERS = Uint8Array.from([
 /** No Golomb parameter of a valid 16-bit stream reaches this. */
 const MAX_GOLOMB_PARAMETER = 24;
 const RUN_CONTEXT = 365;
+/** Zero bytes after the data: more than any one code takes. */
+const PADDING_BYTES = 32;
 
 function ceilLog2(value: number): number {
   return value <= 1 ? 0 : 32 - Math.clz32(value - 1);
@@ -55,135 +68,152 @@ function damaged(what: string): DicomError {
   return new DicomError("INVALID_COMPRESSED_DATA", `the JPEG-LS frame is damaged: ${what}`);
 }
 
-/** Reads bits from entropy-coded data; a byte after FF carries seven (T.87 §A.1). */
-class BitReader {
-  private readonly bytes: Uint8Array;
-  private position: number;
-  private afterFf = false;
-  /** Unread bits, left aligned. */
-  private hold = 0;
-  private held = 0;
+/** Entropy-coded data without the bit that is stuffed after FF (T.87 §A.1), and where its marker stands. */
+function unstuffBits(bytes: Uint8Array, start: number): { data: Uint8Array; bitCount: number; end: number } {
+  const data = new Uint8Array(bytes.length - start + PADDING_BYTES);
+  let to = 0;
+  // Bits of the byte in the making.
+  let hold = 0;
+  let held = 0;
+  let at = start;
+  while (at < bytes.length) {
+    const byte = bytes[at];
+    if (byte === 0xff && at + 1 < bytes.length && bytes[at + 1] > 0x7f) break;
+    if (at > start && bytes[at - 1] === 0xff) {
+      hold = (hold << 7) | (byte & 0x7f);
+      held += 7;
+    } else {
+      hold = (hold << 8) | byte;
+      held += 8;
+    }
+    if (held >= 8) {
+      held -= 8;
+      data[to++] = hold >>> held;
+      hold &= 0xff;
+    }
+    at++;
+  }
+  const bitCount = to * 8 + held;
+  if (held > 0) data[to] = hold << (8 - held);
+  return { data, bitCount, end: at };
+}
 
-  constructor(bytes: Uint8Array, position: number) {
-    this.bytes = bytes;
-    this.position = position;
+/** Gradient → −4…4 (T.87 §A.3.3), as a table over all differences of two samples. */
+function createQuantiser(scan: JpegLsScan): Int8Array {
+  const { maxValue, near } = scan;
+  const [t1, t2, t3] = scan.thresholds;
+  const quantised = new Int8Array(2 * maxValue + 1);
+  for (let size = near + 1; size <= maxValue; size++) {
+    const level = size < t1 ? 1 : size < t2 ? 2 : size < t3 ? 3 : 4;
+    quantised[maxValue + size] = level;
+    quantised[maxValue - size] = -level;
+  }
+  return quantised;
+}
+
+/** One scan being decoded: contexts and the position in its data. Owns no resource. */
+class ScanDecoder {
+  private readonly view: DataView;
+  private readonly bitCount: number;
+  private position = 0;
+  readonly end: number;
+
+  private readonly columns: number;
+  private readonly maxValue: number;
+  private readonly near: number;
+  private readonly reset: number;
+  private readonly step: number;
+  private readonly wrap: number;
+  private readonly bitsPerError: number;
+  private readonly limit: number;
+  private readonly quantised: Int8Array;
+
+  // Context variables, T.87 §A.2.1; the last two contexts are the run interruptions'.
+  private readonly magnitudes: Int32Array;
+  private readonly biases = new Int32Array(RUN_CONTEXT);
+  private readonly corrections = new Int32Array(RUN_CONTEXT);
+  private readonly counts = new Int32Array(RUN_CONTEXT + 2).fill(1);
+  private readonly negatives = new Int32Array(2);
+  /** Whether the last run ended before the line did, so that a sample follows. */
+  private isInterrupted = false;
+  private runIndex = 0;
+
+  constructor(bytes: Uint8Array, start: number, scan: JpegLsScan) {
+    const { data, bitCount, end } = unstuffBits(bytes, start);
+    this.view = new DataView(data.buffer);
+    this.bitCount = bitCount;
+    this.end = end;
+    const { columns, maxValue, near, reset } = scan;
+    this.columns = columns;
+    this.maxValue = maxValue;
+    this.near = near;
+    this.reset = reset;
+    this.step = 2 * near + 1;
+    const range = Math.floor((maxValue + 2 * near) / this.step) + 1;
+    this.wrap = range * this.step;
+    this.bitsPerError = ceilLog2(range);
+    const bitsPerSample = Math.max(2, ceilLog2(maxValue + 1));
+    this.limit = 2 * (bitsPerSample + Math.max(8, bitsPerSample));
+    this.quantised = createQuantiser(scan);
+    this.magnitudes = new Int32Array(RUN_CONTEXT + 2).fill(Math.max(2, Math.floor((range + 32) / 64)));
   }
 
-  /** Holds at least 25 bits unless the data ends or a marker follows. */
-  private fill(): void {
-    const { bytes } = this;
-    while (this.held <= 24 && this.position < bytes.length) {
-      const byte = bytes[this.position];
-      if (this.afterFf) {
-        if (byte > 0x7f) return;
-        this.hold |= byte << (25 - this.held);
-        this.held += 7;
-      } else {
-        this.hold |= byte << (24 - this.held);
-        this.held += 8;
-      }
-      this.afterFf = byte === 0xff;
-      this.position++;
-    }
+  private checkPosition(): void {
+    if (this.position > this.bitCount) throw damaged("its data ends early");
   }
 
   /** Up to 24 bits. */
-  readBits(count: number): number {
+  private readBits(count: number): number {
     if (count === 0) return 0;
-    if (this.held < count) this.fill();
-    if (this.held < count) throw damaged("its data ends early");
-    const value = this.hold >>> (32 - count);
-    this.hold <<= count;
-    this.held -= count;
-    return value;
-  }
-
-  /** Number of zeros before the next one bit, which is consumed; at most `limit` zeros. */
-  readUnary(limit: number): number {
-    let zeros = 0;
-    for (;;) {
-      if (this.held === 0) this.fill();
-      if (this.held === 0) throw damaged("its data ends early");
-      const leading = Math.clz32(this.hold);
-      if (leading < this.held) {
-        this.hold <<= leading;
-        this.hold <<= 1;
-        this.held -= leading + 1;
-        zeros += leading;
-        if (zeros > limit) throw damaged("a code is too long");
-        return zeros;
-      }
-      zeros += this.held;
-      this.hold = 0;
-      this.held = 0;
-      if (zeros > limit) throw damaged("a code is too long");
-    }
+    const { position } = this;
+    this.position = position + count;
+    this.checkPosition();
+    return (this.view.getUint32(position >>> 3) << (position & 7)) >>> (32 - count);
   }
 
   /** Limited-length Golomb code, T.87 §A.5.3. */
-  readGolomb(k: number, limit: number, bitsPerError: number): number {
-    const escapeZeros = limit - bitsPerError - 1;
-    const zeros = this.readUnary(escapeZeros);
-    return zeros < escapeZeros ? (zeros << k) + this.readBits(k) : this.readBits(bitsPerError) + 1;
-  }
-}
-
-/**
- * Decodes a scan.
- *
- * @param start - first byte of the entropy-coded data
- * @returns samples `[row][column]`
- * @throws DicomError `INVALID_COMPRESSED_DATA`
- * @remarks Time and memory are bounded by rows × columns. T.87 §A.3–A.7; tested against CharLS and dcmtk, bit for bit.
- */
-export function decodeJpegLsScan(bytes: Uint8Array, start: number, scan: JpegLsScan): Uint16Array {
-  const { rows, columns, maxValue, near, reset } = scan;
-  const [t1, t2, t3] = scan.thresholds;
-  const step = 2 * near + 1;
-  const range = Math.floor((maxValue + 2 * near) / step) + 1;
-  const bitsPerError = ceilLog2(range);
-  const bitsPerSample = Math.max(2, ceilLog2(maxValue + 1));
-  const limit = 2 * (bitsPerSample + Math.max(8, bitsPerSample));
-  const wrap = range * step;
-  const reader = new BitReader(bytes, start);
-
-  // Context variables, T.87 §A.2.1; the last two contexts are the run interruptions'.
-  const magnitudes = new Int32Array(RUN_CONTEXT + 2).fill(Math.max(2, Math.floor((range + 32) / 64)));
-  const biases = new Int32Array(RUN_CONTEXT);
-  const corrections = new Int32Array(RUN_CONTEXT);
-  const counts = new Int32Array(RUN_CONTEXT + 2).fill(1);
-  const negatives = new Int32Array(2);
-  let runIndex = 0;
-
-  // Gradient → −4…4, as a table over all differences of two samples.
-  const quantised = new Int8Array(2 * maxValue + 1);
-  for (let difference = -maxValue; difference <= maxValue; difference++) {
-    const size = Math.abs(difference);
-    const level = size <= near ? 0 : size < t1 ? 1 : size < t2 ? 2 : size < t3 ? 3 : 4;
-    quantised[difference + maxValue] = difference < 0 ? -level : level;
-  }
-
-  const findGolombParameter = (count: number, magnitude: number): number => {
-    let k = 0;
-    while (count * (1 << k) < magnitude) {
-      if (++k > MAX_GOLOMB_PARAMETER) throw damaged("a context is out of range");
+  private readGolomb(k: number, limit: number): number {
+    const escapeZeros = limit - this.bitsPerError - 1;
+    let zeros = 0;
+    for (;;) {
+      const leading = Math.clz32(this.view.getUint32(this.position >>> 3) << (this.position & 7));
+      if (leading < 25) {
+        zeros += leading;
+        this.position += leading + 1;
+        break;
+      }
+      zeros += 25;
+      this.position += 25;
+      this.checkPosition();
     }
+    if (zeros > escapeZeros) throw damaged("a code is too long");
+    return zeros < escapeZeros ? (zeros << k) + this.readBits(k) : this.readBits(this.bitsPerError) + 1;
+  }
+
+  /** T.87 §A.5.1: the smallest k with count · 2^k ≥ magnitude. */
+  private findGolombParameter(count: number, magnitude: number): number {
+    const guess = Math.clz32(count) - Math.clz32(magnitude);
+    if (guess < 0) return 0;
+    const k = count << guess < magnitude ? guess + 1 : guess;
+    if (k > MAX_GOLOMB_PARAMETER) throw damaged("a context is out of range");
     return k;
-  };
+  }
 
-  const reconstruct = (prediction: number, error: number): number => {
-    let value = prediction + error * step;
-    if (value < -near) value += wrap;
-    else if (value > maxValue + near) value -= wrap;
+  private reconstruct(prediction: number, error: number): number {
+    const { near, maxValue } = this;
+    let value = prediction + error * this.step;
+    if (value < -near) value += this.wrap;
+    else if (value > maxValue + near) value -= this.wrap;
     return value < 0 ? 0 : value > maxValue ? maxValue : value;
-  };
+  }
 
-  const readRunInterruption = (a: number, b: number): number => {
-    const type = Math.abs(a - b) <= near ? 1 : 0;
+  /** T.87 §A.7.2; `type` 1 when both neighbours are alike. */
+  private readRunInterruption(a: number, b: number, type: 0 | 1): number {
+    const { counts, magnitudes, negatives } = this;
     const context = RUN_CONTEXT + type;
     const magnitude = magnitudes[context] + (type === 1 ? counts[context] >> 1 : 0);
-    const k = findGolombParameter(counts[context], magnitude);
-    const mapped = reader.readGolomb(k, limit - RUN_ORDERS[runIndex] - 1, bitsPerError);
+    const k = this.findGolombParameter(counts[context], magnitude);
+    const mapped = this.readGolomb(k, this.limit - RUN_ORDERS[this.runIndex] - 1);
     const sum = mapped + type;
     const odd = (sum & 1) === 1;
     const size = (sum + (odd ? 1 : 0)) / 2;
@@ -191,16 +221,18 @@ export function decodeJpegLsScan(bytes: Uint8Array, start: number, scan: JpegLsS
     const error = isNegative ? -size : size;
     if (error < 0) negatives[type]++;
     magnitudes[context] += (mapped + 1 - type) >> 1;
-    if (counts[context] === reset) {
+    if (counts[context] === this.reset) {
       magnitudes[context] >>= 1;
       counts[context] >>= 1;
       negatives[type] >>= 1;
     }
     counts[context]++;
-    return reconstruct(type === 1 ? a : b, type === 0 && a > b ? -error : error);
-  };
+    return this.reconstruct(type === 1 ? a : b, type === 0 && a > b ? -error : error);
+  }
 
-  const readRegular = (a: number, b: number, c: number, signedContext: number): number => {
+  /** T.87 §A.4–A.6 for the sample with neighbours a (left), b (above), c (above left). */
+  private readRegular(a: number, b: number, c: number, signedContext: number): number {
+    const { maxValue, near, counts, magnitudes, biases, corrections, view } = this;
     const isFlipped = signedContext < 0;
     const context = isFlipped ? -signedContext : signedContext;
     let prediction: number;
@@ -212,16 +244,28 @@ export function decodeJpegLsScan(bytes: Uint8Array, start: number, scan: JpegLsS
     else if (prediction > maxValue) prediction = maxValue;
 
     let count = counts[context];
-    const k = findGolombParameter(count, magnitudes[context]);
-    const mapped = reader.readGolomb(k, limit, bitsPerError);
+    let magnitude = magnitudes[context];
+    const k = this.findGolombParameter(count, magnitude);
+    // The common short code in one look, else the long way.
+    const { position } = this;
+    const hold = view.getUint32(position >>> 3) << (position & 7);
+    const zeros = Math.clz32(hold);
+    let mapped: number;
+    if (zeros + k < 24 && zeros < this.limit - this.bitsPerError - 1) {
+      mapped = (zeros << k) | (((hold << zeros) & 0x7fffffff) >>> (31 - k));
+      this.position = position + zeros + 1 + k;
+    } else {
+      mapped = this.readGolomb(k, this.limit);
+    }
     let error = (mapped & 1) === 0 ? mapped >> 1 : -((mapped + 1) >> 1);
-    if (near === 0 && k === 0 && 2 * biases[context] <= -count) error = -error - 1;
+    let bias = biases[context];
+    if (k === 0 && near === 0 && 2 * bias <= -count) error = -error - 1;
 
     // Update, T.87 §A.6.
-    let bias = biases[context] + error * step;
-    magnitudes[context] += error < 0 ? -error : error;
-    if (count === reset) {
-      magnitudes[context] >>= 1;
+    bias += error * this.step;
+    magnitude += error < 0 ? -error : error;
+    if (count === this.reset) {
+      magnitude >>= 1;
       bias >>= 1;
       count >>= 1;
     }
@@ -235,65 +279,159 @@ export function decodeJpegLsScan(bytes: Uint8Array, start: number, scan: JpegLsS
       if (corrections[context] < 127) corrections[context]++;
       if (bias > 0) bias = 0;
     }
+    magnitudes[context] = magnitude;
     biases[context] = bias;
     counts[context] = count;
-    return reconstruct(prediction, isFlipped ? -error : error);
-  };
+    return this.reconstruct(prediction, isFlipped ? -error : error);
+  }
 
-  /** Fills a run with `value` from `column`; returns the column after it and sets `runEnded` when a sample must follow. */
-  let runEnded = false;
-  const readRun = (line: Int32Array, column: number, value: number): number => {
-    let at = column;
-    runEnded = false;
-    while (at <= columns) {
-      const order = RUN_ORDERS[runIndex];
-      if (reader.readBits(1) === 0) {
-        const rest = reader.readBits(order);
-        if (at + rest > columns) throw damaged("a run crosses the end of its line");
-        line.fill(value, at, at + rest);
-        runEnded = true;
-        return at + rest;
+  /** Length of the run that starts at `column` (T.87 §A.7.1); sets `isInterrupted`. */
+  private readRunLength(column: number): number {
+    const room = this.columns + 1 - column;
+    let length = 0;
+    this.isInterrupted = false;
+    while (length < room) {
+      const order = RUN_ORDERS[this.runIndex];
+      if (this.readBits(1) === 0) {
+        length += this.readBits(order);
+        if (length >= room) throw damaged("a run crosses the end of its line");
+        this.isInterrupted = true;
+        return length;
       }
-      const length = 2 ** order;
-      const end = Math.min(at + length, columns + 1);
-      line.fill(value, at, end);
-      if (at + length <= columns + 1 && runIndex < 31) runIndex++;
-      at = end;
+      length += 2 ** order;
+      if (length <= room && this.runIndex < 31) this.runIndex++;
     }
-    return at;
-  };
+    return room;
+  }
 
-  // Lines with one sample of margin on each side: index 0 is left of the first column.
-  const out = new Uint16Array(rows * columns);
-  let previous = new Int32Array(columns + 2);
-  let current = new Int32Array(columns + 2);
-  for (let row = 0; row < rows; row++) {
+  /**
+   * One line of one component; lines have one sample of margin on each side.
+   *
+   * @param runIndex - RUNindex at the line's start
+   * @returns RUNindex at its end
+   */
+  decodeLine(previous: Int32Array, current: Int32Array, runIndex: number): number {
+    const { columns, quantised, maxValue } = this;
+    this.runIndex = runIndex;
     previous[columns + 1] = previous[columns];
     current[0] = previous[1];
-    let column = 1;
-    while (column <= columns) {
-      const a = current[column - 1];
-      const b = previous[column];
-      const c = previous[column - 1];
+    let a = current[0];
+    let b = previous[1];
+    let c = previous[0];
+    for (let column = 1; column <= columns; ) {
       const d = previous[column + 1];
       const context =
         (quantised[d - b + maxValue] * 9 + quantised[b - c + maxValue]) * 9 + quantised[c - a + maxValue];
       if (context !== 0) {
-        current[column] = readRegular(a, b, c, context);
-        column++;
+        a = this.readRegular(a, b, c, context);
+        current[column++] = a;
+        c = b;
+        b = d;
         continue;
       }
-      column = readRun(current, column, a);
-      if (runEnded) {
-        current[column] = readRunInterruption(a, previous[column]);
-        if (runIndex > 0) runIndex--;
-        column++;
+      const length = this.readRunLength(column);
+      current.fill(a, column, column + length);
+      column += length;
+      if (this.isInterrupted) {
+        b = previous[column];
+        a = this.readRunInterruption(a, b, Math.abs(a - b) <= this.near ? 1 : 0);
+        current[column++] = a;
+        if (this.runIndex > 0) this.runIndex--;
+      }
+      c = previous[column - 1];
+      b = previous[column];
+      this.checkPosition();
+    }
+    this.checkPosition();
+    return this.runIndex;
+  }
+
+  /** One line of all components, sample by sample (ILV 2): a run needs all of them to be flat. */
+  decodeSampleLine(
+    previous: readonly Int32Array[],
+    current: readonly Int32Array[],
+    runIndex: number,
+  ): number {
+    const { columns, quantised, maxValue } = this;
+    this.runIndex = runIndex;
+    previous.forEach((line, i) => {
+      line[columns + 1] = line[columns];
+      current[i][0] = line[1];
+    });
+    const contexts = new Int32Array(previous.length);
+    for (let column = 1; column <= columns; ) {
+      let isFlat = true;
+      previous.forEach((line, i) => {
+        const [b, c, d, a] = [line[column], line[column - 1], line[column + 1], current[i][column - 1]];
+        contexts[i] =
+          (quantised[d - b + maxValue] * 9 + quantised[b - c + maxValue]) * 9 + quantised[c - a + maxValue];
+        if (contexts[i] !== 0) isFlat = false;
+      });
+      if (isFlat) {
+        const length = this.readRunLength(column);
+        for (const line of current) line.fill(line[column - 1], column, column + length);
+        column += length;
+        if (!this.isInterrupted) continue;
+        current.forEach((line, i) => {
+          line[column] = this.readRunInterruption(line[column - 1], previous[i][column], 0);
+        });
+        if (this.runIndex > 0) this.runIndex--;
+      } else {
+        current.forEach((line, i) => {
+          const [a, b, c] = [line[column - 1], previous[i][column], previous[i][column - 1]];
+          line[column] = this.readRegular(a, b, c, contexts[i]);
+        });
+      }
+      column++;
+      this.checkPosition();
+    }
+    return this.runIndex;
+  }
+}
+
+/**
+ * Decodes a scan.
+ *
+ * @param start - first byte of the entropy-coded data
+ * @returns offset of the marker after it
+ * @throws DicomError `INVALID_COMPRESSED_DATA`
+ * @remarks Time and memory are bounded by rows × columns × components and the bytes given. T.87 §A.3–A.7, §B; tested
+ * against CharLS and dcmtk, bit for bit.
+ */
+export function decodeJpegLsScan(
+  bytes: Uint8Array,
+  start: number,
+  scan: JpegLsScan,
+  target: JpegLsTarget,
+): number {
+  const { rows, columns, components, interleave } = scan;
+  const decoder = new ScanDecoder(bytes, start, scan);
+  const createLines = (): Int32Array[] =>
+    Array.from({ length: components }, () => new Int32Array(columns + 2));
+  let previous = createLines();
+  let current = createLines();
+  const runIndexes = new Int32Array(components);
+  const { samples, first, stride } = target;
+  for (let row = 0; row < rows; row++) {
+    if (interleave === "sample") {
+      runIndexes[0] = decoder.decodeSampleLine(previous, current, runIndexes[0]);
+    } else {
+      for (let i = 0; i < components; i++) {
+        runIndexes[i] = decoder.decodeLine(previous[i], current[i], runIndexes[i]);
       }
     }
-    out.set(current.subarray(1, columns + 1), row * columns);
+    for (let i = 0; i < components; i++) {
+      const line = current[i];
+      if (stride === 1) {
+        samples.set(line.subarray(1, columns + 1), row * columns);
+      } else {
+        let at = row * columns * stride + first + i;
+        for (let column = 1; column <= columns; column++, at += stride) samples[at] = line[column];
+      }
+    }
     const swap = previous;
     previous = current;
     current = swap;
   }
-  return out;
+  return decoder.end;
 }

@@ -15,95 +15,156 @@ const charls = createWasmCodec("CharLS", async () => {
   return create(createWasmOptions("charls"));
 });
 
-/** What the markers before the entropy-coded data say. */
-interface JpegLsHeader {
+/** The frame header (SOF55), T.87 §C.2.2. */
+interface JpegLsFrame {
   readonly precision: number;
   readonly rows: number;
   readonly columns: number;
-  readonly components: number;
+  /** Component identifiers. */
+  readonly components: readonly number[];
+}
+
+/** What the markers before a scan's data say. */
+interface JpegLsScanHeader {
+  readonly frame: JpegLsFrame;
+  /** Positions of the scan's components in the frame. */
+  readonly indexes: readonly number[];
   readonly near: number;
+  readonly interleave: number;
   /** MAXVAL, T1, T2, T3, RESET of an LSE segment; 0 means the default. */
   readonly preset: readonly number[];
   /** First byte of the entropy-coded data. */
   readonly dataStart: number;
 }
 
-/** Reads the marker segments up to the first scan, T.87 annex C. */
-function readJpegLsHeader(encoded: Uint8Array): JpegLsHeader {
-  if (encoded.length < 4 || encoded[0] !== 0xff || encoded[1] !== 0xd8) {
-    throw invalid("the frame does not start with a JPEG SOI marker");
-  }
+/** What segments have said so far. */
+interface JpegLsState {
+  frame: JpegLsFrame | undefined;
+  preset: readonly number[];
+}
+
+/** Reads marker segments up to the next scan (T.87 annex C); `undefined` at the end of the image. */
+function readJpegLsSegments(
+  encoded: Uint8Array,
+  start: number,
+  state: JpegLsState,
+): JpegLsScanHeader | undefined {
   const read16 = (at: number): number => (encoded[at] << 8) | encoded[at + 1];
-  let frame: { precision: number; rows: number; columns: number; components: number } | undefined;
-  let preset: number[] = [];
-  for (let at = 2; at + 4 <= encoded.length; ) {
+  for (let at = start; at + 4 <= encoded.length; ) {
     if (encoded[at] !== 0xff) throw invalid(`byte ${at} of the JPEG-LS frame is not a marker`);
     const marker = encoded[at + 1];
     if (marker === 0xff) {
       at++;
       continue;
     }
+    if (marker === 0xd9) return undefined;
     const length = read16(at + 2);
     const end = at + 2 + length;
-    if (length < 2 || end > encoded.length) break;
+    if (length < 2 || end > encoded.length) throw invalid(`the segment at byte ${at} is cut off`);
+    const body = encoded.subarray(at + 4, end);
     if (marker === 0xf7) {
-      if (frame !== undefined || length < 8) throw invalid("its frame header (SOF55) is damaged or doubled");
-      frame = {
-        precision: encoded[at + 4],
-        rows: read16(at + 5),
-        columns: read16(at + 7),
-        components: encoded[at + 9],
-      };
+      if (state.frame !== undefined) throw invalid("it has two frame headers (SOF55)");
+      state.frame = readFrameHeader(body);
     } else if (marker === 0xf8) {
-      if (length !== 13 || encoded[at + 4] !== 1)
-        throw invalid("mapping tables and large frames are not read");
-      preset = [0, 2, 4, 6, 8].map((offset) => read16(at + 5 + offset));
+      if (length !== 13 || body[0] !== 1) throw invalid("mapping tables and large frames are not read");
+      state.preset = [0, 2, 4, 6, 8].map((offset) => read16(at + 5 + offset));
     } else if (marker === 0xda) {
-      if (frame === undefined) throw invalid("it has no frame header (SOF55)");
-      const components = encoded[at + 4];
-      if (length !== 6 + 2 * components) throw invalid("its scan header (SOS) is damaged");
-      if (components !== 1 || encoded[end - 1] !== 0) {
-        throw invalid(`a scan of ${components} components, or with a point transform, is not read`);
-      }
-      return { ...frame, near: encoded[end - 3], preset, dataStart: end };
+      if (state.frame === undefined) throw invalid("it has no frame header (SOF55)");
+      return { ...readScanHeader(body, state.frame), preset: state.preset, dataStart: end };
     } else if (marker === 0xdd) {
       throw invalid("restart intervals are not read");
     }
     at = end;
   }
-  throw invalid("it ends before its image data");
+  return undefined;
+}
+
+function readFrameHeader(body: Uint8Array): JpegLsFrame {
+  const [precision, rowsHigh, rowsLow, columnsHigh, columnsLow, count] = body;
+  if (body.length < 9 || body.length !== 6 + 3 * count || count > 4) {
+    throw invalid("its frame header (SOF55) is damaged");
+  }
+  const components = Array.from({ length: count }, (_, i) => body[6 + 3 * i]);
+  if (components.some((_, i) => body[7 + 3 * i] !== 0x11) || new Set(components).size !== count) {
+    throw invalid("its components are subsampled or named twice");
+  }
+  return { precision, rows: rowsHigh * 256 + rowsLow, columns: columnsHigh * 256 + columnsLow, components };
+}
+
+function readScanHeader(
+  body: Uint8Array,
+  frame: JpegLsFrame,
+): Pick<JpegLsScanHeader, "frame" | "indexes" | "near" | "interleave"> {
+  const count = body[0];
+  if (body.length !== 4 + 2 * count || count < 1 || count > frame.components.length) {
+    throw invalid("its scan header (SOS) is damaged");
+  }
+  const indexes = Array.from({ length: count }, (_, i) => frame.components.indexOf(body[1 + 2 * i]));
+  const [near, interleave, pointTransform] = body.subarray(1 + 2 * count);
+  if (
+    indexes.some((index, i) => index < 0 || (i > 0 && index !== indexes[i - 1] + 1)) ||
+    pointTransform !== 0 ||
+    interleave > 2 ||
+    count > 1 !== interleave > 0
+  ) {
+    throw invalid("its scan has a point transform, or components out of order");
+  }
+  return { frame, indexes, near, interleave };
 }
 
 /**
- * Decodes one JPEG-LS frame of one component into native little-endian bytes.
+ * Decodes one JPEG-LS frame into native little-endian bytes, colour by pixel whatever its interleaving.
  *
  * @throws DicomError `INVALID_COMPRESSED_DATA`
  * @remarks Tested against CharLS and dcmtk's dcmcjpls, lossless and near-lossless, bit for bit.
  */
 export async function decodeJpegLsFrame(encoded: Uint8Array, format: FrameFormat): Promise<Uint8Array> {
-  const header = readJpegLsHeader(encoded);
+  if (encoded.length < 4 || encoded[0] !== 0xff || encoded[1] !== 0xd8) {
+    throw invalid("the frame does not start with a JPEG SOI marker");
+  }
+  const state: JpegLsState = { frame: undefined, preset: [] };
+  const firstScan = readJpegLsSegments(encoded, 2, state);
+  if (firstScan === undefined) throw invalid("it ends before its image data");
+  const { rows, columns, components, precision } = firstScan.frame;
   if (
-    header.rows !== format.rows ||
-    header.columns !== format.columns ||
-    header.components !== format.samplesPerPixel ||
-    header.precision < 2 ||
-    header.precision > Math.min(16, format.bitsAllocated)
+    rows !== format.rows ||
+    columns !== format.columns ||
+    components.length !== format.samplesPerPixel ||
+    precision < 2 ||
+    precision > Math.min(16, format.bitsAllocated)
   ) {
     throw invalid(
-      `it is ${header.columns} × ${header.rows} × ${header.components} of ${header.precision} bits but the dataset says ${format.columns} × ${format.rows} × ${format.samplesPerPixel} of ${format.bitsAllocated}`,
+      `it is ${columns} × ${rows} × ${components.length} of ${precision} bits but the dataset says ${format.columns} × ${format.rows} × ${format.samplesPerPixel} of ${format.bitsAllocated}`,
     );
   }
-  const samples = decodeJpegLsScan(encoded, header.dataStart, resolveScan(header));
-  return writeSamples(samples, header.precision, format);
+  // A line takes at least one bit: refuse what cannot fill the frame before allocating it.
+  if (rows > encoded.length * 8) throw invalid(`${encoded.length} bytes cannot hold ${rows} lines`);
+  const samples = new Uint16Array(rows * columns * components.length);
+  const decoded = new Set<number>();
+  for (let scan: JpegLsScanHeader | undefined = firstScan; scan !== undefined; ) {
+    for (const index of scan.indexes) {
+      if (decoded.has(index)) throw invalid("a component is scanned twice");
+      decoded.add(index);
+    }
+    const target = { samples, first: scan.indexes[0], stride: components.length };
+    const end = decodeJpegLsScan(encoded, scan.dataStart, resolveScan(scan), target);
+    scan = decoded.size < components.length ? readJpegLsSegments(encoded, end, state) : undefined;
+  }
+  if (decoded.size < components.length) {
+    throw invalid(`only ${decoded.size} of ${components.length} components are there`);
+  }
+  return writeSamples(samples, precision, format);
 }
 
+const INTERLEAVES = ["none", "line", "sample"] as const;
+
 /** Fills in defaults and checks parameters against T.87 table C.1. */
-function resolveScan(header: JpegLsHeader): JpegLsScan {
+function resolveScan(header: JpegLsScanHeader): JpegLsScan {
+  const { near, frame, indexes } = header;
   const [presetMaximum = 0, ...presets] = header.preset;
-  const maxValue = presetMaximum || 2 ** header.precision - 1;
-  const { near } = header;
-  if (maxValue >= 2 ** header.precision || near > Math.min(255, Math.floor(maxValue / 2))) {
-    throw invalid(`MAXVAL ${maxValue} or NEAR ${near} is out of range for ${header.precision} bits`);
+  const maxValue = presetMaximum || 2 ** frame.precision - 1;
+  if (maxValue >= 2 ** frame.precision || near > Math.min(255, Math.floor(maxValue / 2))) {
+    throw invalid(`MAXVAL ${maxValue} or NEAR ${near} is out of range for ${frame.precision} bits`);
   }
   const defaults = computeDefaultThresholds(maxValue, near);
   const t1 = presets[0] || defaults[0];
@@ -115,7 +176,16 @@ function resolveScan(header: JpegLsHeader): JpegLsScan {
   ) {
     throw invalid(`thresholds ${t1}, ${t2}, ${t3} or RESET ${reset} are out of range`);
   }
-  return { rows: header.rows, columns: header.columns, maxValue, near, thresholds: [t1, t2, t3], reset };
+  return {
+    rows: frame.rows,
+    columns: frame.columns,
+    components: indexes.length,
+    interleave: INTERLEAVES[header.interleave],
+    maxValue,
+    near,
+    thresholds: [t1, t2, t3],
+    reset,
+  };
 }
 
 /**
