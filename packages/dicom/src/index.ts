@@ -181,6 +181,49 @@ export {
   type UltrasoundFrames,
   writeUltrasound,
 } from "./objects/ultrasound.ts";
+export {
+  type ContentItem,
+  type ContentRelationship,
+  type ContentValue,
+  findContentItems,
+  isSameConcept,
+  readCode,
+  readContentTree,
+} from "./reports/content-tree.ts";
+export {
+  type DisplayedArea,
+  type KeyObjectSelection,
+  type NamedInstance,
+  type PresentationState,
+  readKeyObjectSelection,
+  readPresentationState,
+  type SoftcopyWindow,
+} from "./reports/key-objects.ts";
+export {
+  type DanglingReference,
+  findDanglingReferences,
+  listObjectReferences,
+  type ObjectReference,
+  type ReferenceTarget,
+  type RewrittenObject,
+  rewriteReferences,
+} from "./reports/object-references.ts";
+export type { QualityMeasureName } from "./reports/quality-codes.ts";
+export type {
+  ImageQuality,
+  QualityMeasure,
+  QualityReportContent,
+  ReportedInstance,
+  ReportedSeries,
+  TissueQuality,
+} from "./reports/quality-content.ts";
+export {
+  createQualityReport,
+  ENHANCED_SR_CLASS,
+  type QualityReportFile,
+  type QualityReportOptions,
+} from "./reports/quality-report.ts";
+export { readQualityReport } from "./reports/quality-tree.ts";
 export { type DoseEvent, type DoseReport, readDoseReport } from "./series/dose-report.ts";
 export {
   type OrthogonalVolume,

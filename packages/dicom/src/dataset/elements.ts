@@ -79,7 +79,7 @@ export function padToEven(bytes: Uint8Array, vr: string): Uint8Array {
   if (bytes.length % 2 === 0) return bytes;
   const out = new Uint8Array(bytes.length + 1);
   out.set(bytes);
-  out[bytes.length] = vr in MAX_LENGTHS && vr !== "UI" ? 0x20 : 0;
+  out[bytes.length] = (vr in MAX_LENGTHS && vr !== "UI") || vr === "UT" ? 0x20 : 0;
   return out;
 }
 
