@@ -146,7 +146,9 @@ export async function deidentifyFolder(
       signal.throwIfAborted();
       onProgress({ phase: "writing", done: done + 1, total: candidates.length, unit: "files" });
       try {
-        const file = readDicomFile(await createFileSource(paths[candidate.index]).read(), { preamble: "any" });
+        const file = readDicomFile(await createFileSource(paths[candidate.index]).read(), {
+          preamble: "any",
+        });
         const result = await deidentifyFile(file, { ...profile, pseudonyms });
         const bytes = writeDicomFile(result.file.dataset, result.file.transferSyntaxUid);
         const isNew = `${candidate.patient} ${candidate.series}` !== lastSeries;

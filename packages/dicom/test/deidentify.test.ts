@@ -329,6 +329,18 @@ describe("pixels", () => {
       ],
     });
     expect(await listFindings(chest)).toEqual([]);
+    for (const [description, code] of [
+      ["CT_HEAD nativ", ["FACE_MAY_BE_RECOGNISED"]],
+      ["CARDIAC", []],
+    ] as const) {
+      const slice = makeCtSlice({
+        extra: [
+          [0x00280301, "CS", "NO"],
+          [0x0008103e, "LO", description],
+        ],
+      });
+      expect(await listFindings(slice)).toEqual(code);
+    }
   });
 
   it.each([

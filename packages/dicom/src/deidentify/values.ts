@@ -26,7 +26,7 @@ const UNIT_BYTES: Readonly<Record<string, number | undefined>> = {
   OD: 8,
   OV: 8,
 };
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 const TIMEZONE = 0x00080201;
 
 /** A value field that may stay. */
