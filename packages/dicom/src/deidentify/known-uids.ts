@@ -6,8 +6,19 @@
 
 /** Attributes of VR UI whose values name classes, syntaxes, coding schemes or context groups. */
 const CLASS_TAGS: ReadonlySet<number> = new Set([
-  0x00080016, 0x0008001a, 0x0008001b, 0x00080062, 0x0008010c, 0x00080115, 0x00080117, 0x00080118, 0x00081150,
-  0x0008115a, 0x00083002, 0x0020006e, 0x00420014, 0x00480104, 0x00880906, 0x04000010, 0x04000510,
+  0x00080016, // SOP Class UID
+  0x0008001a, // Related General SOP Class UID
+  0x0008001b, // Original Specialized SOP Class UID
+  0x00080062, // SOP Classes in Study
+  0x0008010c, // Coding Scheme UID
+  0x00080117, // Context UID
+  0x00080118, // Mapping Resource UID
+  0x00081150, // Referenced SOP Class UID
+  0x0008115a, // SOP Classes Supported
+  0x00083002, // Available Transfer Syntax UID
+  0x00340003, // Flow Transfer Syntax UID
+  0x30100052, // Pertinent SOP Classes in Study
+  0x30100053, // Pertinent SOP Classes in Series
 ]);
 /** Registered names: DICOM's own below a few short components, and the coding schemes that HL7 registers. */
 const CLASS_UID = /^(1\.2\.840\.10008(\.\d{1,4}){1,9}|2\.16\.840\.1\.113883\.6\.\d{1,4}(\.\d{1,3})?)$/;
