@@ -82,6 +82,7 @@ export async function createQualityReport(
   if (study === undefined) {
     throw new DicomError("MISSING_ATTRIBUTE", "the source has no Study Instance UID to put the report under");
   }
+  assertFinite(content);
   const identity = { content, dateTime: options.dateTime, study };
   const seriesInstanceUid = await createHashedUid({
     report: "quality",
@@ -118,6 +119,20 @@ export async function createQualityReport(
     seriesInstanceUid,
     bytes: writeDicomFile(dataset, TRANSFER_SYNTAX_UID.explicitLittleEndian),
   };
+}
+
+function assertFinite(content: QualityReportContent): void {
+  const numbers = [
+    content.strength,
+    ...content.images.flatMap(({ measures }) => measures.map(({ value }) => value)),
+    ...content.tissues.flatMap(({ biasHu, standardErrorHu, voxels }) => [biasHu, standardErrorHu, voxels]),
+  ];
+  if (numbers.some((value) => typeof value === "number" && !Number.isFinite(value))) {
+    throw new DicomError(
+      "NON_FINITE_VALUE",
+      'a number of the report is not finite; pass null for what could not be measured, "infinite" for an endless PSNR',
+    );
+  }
 }
 
 interface DocumentUids {
