@@ -14,6 +14,10 @@ export interface DicomLimits {
   readonly maxFrameBytes: number;
   /** Frames of one file. Default 65 536. */
   readonly maxFrames: number;
+  /** Bytes of one element read as text. Default 1 MiB. */
+  readonly maxTextBytes: number;
+  /** Values of one element read as numbers or text. Default 1 048 576. */
+  readonly maxValues: number;
   /** Bytes of one inflated dataset (deflated transfer syntax). Default 256 MiB. */
   readonly maxInflatedBytes: number;
   /** Inflated bytes per deflated byte, for datasets beyond 16 MiB. Default 200. */
@@ -27,6 +31,8 @@ export const DEFAULT_DICOM_LIMITS: DicomLimits = {
   maxFileBytes: 2 ** 31,
   maxFrameBytes: 2 ** 28,
   maxFrames: 65_536,
+  maxTextBytes: 2 ** 20,
+  maxValues: 2 ** 20,
   maxInflatedBytes: 2 ** 28,
   maxInflationRatio: 200,
 };

@@ -5,7 +5,7 @@
  */
 import type { DicomDataset } from "./dataset.ts";
 import { TAG } from "./tags.ts";
-import { decodeLatin1 } from "./values.ts";
+import { checkTextBytes, decodeLatin1, trimPadding } from "./values.ts";
 
 /** VRs that (0008,0005) concerns (PS3.5 §6.1.2.2); all others are ASCII. */
 const EXTENDED_VRS: ReadonlySet<string> = new Set(["LO", "LT", "PN", "SH", "ST", "UC", "UT"]);
@@ -88,30 +88,33 @@ function getRepertoire(terms: readonly string[]): Repertoire {
   return { label: undefined, g0: ASCII, g1: terms.length > 1 ? undefined : LATIN_1 };
 }
 
+/** All defined terms together are shorter; the list is read anew for every text. */
+const MAX_TERMS_BYTES = 1024;
+
 /** Values of Specific Character Set in force for a dataset; its own, else that of the dataset around an item. */
 export function getCharacterSets(dataset: DicomDataset): readonly string[] {
   const element = dataset.elements.get(TAG.SpecificCharacterSet) ?? dataset.outerCharacterSet;
   if (element === undefined) return [];
-  return decodeLatin1(element.bytes)
-    .split("\\")
-    .map((term) => term.replace(/^[ \0]+|[ \0]+$/g, ""));
+  return decodeLatin1(element.bytes.subarray(0, MAX_TERMS_BYTES)).split("\\").map(trimPadding);
 }
 
 /**
  * All values of a text element for display, trimmed; `undefined` when absent or empty. A byte 5C inside a multi-byte
  * character separates nothing.
  *
+ * @throws DicomError `LIMIT_EXCEEDED`
  * @remarks PS3.5 §6.1.2, PS3.3 C.12.1.1.2. Tested against pydicom's charset module and the names of PS3.5 annexes H
  * to K.
  */
 export function decodeTexts(dataset: DicomDataset, tag: number): string[] | undefined {
   const element = dataset.elements.get(tag);
   if (element === undefined || element.bytes.length === 0) return undefined;
+  checkTextBytes(dataset, element);
   const text = EXTENDED_VRS.has(element.vr)
     ? decodeCharacters(element.bytes, getCharacterSets(dataset), element.vr)
     : decodeLatin1(element.bytes);
   const values = SINGLE_VALUED.has(element.vr) ? [text] : text.split("\\");
-  const trimmed = values.map((value) => value.replace(/[ \0]+$/, "").replace(/^ +/, ""));
+  const trimmed = values.map(trimPadding);
   return trimmed.every((value) => value === "") ? undefined : trimmed;
 }
 

@@ -8,14 +8,25 @@ import { DicomError } from "../errors.ts";
 import type { DicomDataset, DicomElement } from "./dataset.ts";
 import { findVr, formatTag, isPrivateTag } from "./tags.ts";
 
+/** Bytes turned into characters at once; more would not fit the stack as arguments. */
+const CHUNK_BYTES = 8192;
+
 /** Bytes as Latin-1 text: code unit = byte. */
 export function decodeLatin1(bytes: Uint8Array): string {
   let text = "";
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+  if (bytes.length <= 64) {
+    for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+    return text;
+  }
+  // Letter by letter, a long text would hold a node of 32 bytes per letter.
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK_BYTES));
+  }
   return text;
 }
 
-function trimPadding(text: string): string {
+/** Without leading spaces, trailing spaces and NULs; linear, unlike a regular expression on a run of spaces. */
+export function trimPadding(text: string): string {
   let start = 0;
   let end = text.length;
   while (end > start && (text.charCodeAt(end - 1) === 32 || text.charCodeAt(end - 1) === 0)) end--;
@@ -23,15 +34,53 @@ function trimPadding(text: string): string {
   return text.slice(start, end);
 }
 
-/** All values of a text element, split at backslashes and trimmed; `undefined` when absent or empty. */
+/**
+ * Refuses to turn more bytes into text than the limits allow.
+ *
+ * @throws DicomError `LIMIT_EXCEEDED`
+ */
+export function checkTextBytes(dataset: DicomDataset, element: DicomElement): void {
+  const { maxTextBytes } = dataset.limits;
+  if (element.bytes.length > maxTextBytes) {
+    throw createLimitError(
+      element,
+      `has ${element.bytes.length} bytes of text`,
+      "maxTextBytes",
+      maxTextBytes,
+    );
+  }
+}
+
+function createLimitError(element: DicomElement, what: string, limit: string, value: number): DicomError {
+  return new DicomError(
+    "LIMIT_EXCEEDED",
+    `element ${formatTag(element.tag)} ${what}, more than limits.${limit} = ${value}`,
+    { offset: Math.max(0, element.offset) },
+  );
+}
+
+/**
+ * All values of a text element, split at backslashes and trimmed; `undefined` when absent or empty.
+ *
+ * @throws DicomError `LIMIT_EXCEEDED`
+ */
 export function readTexts(dataset: DicomDataset, tag: number): string[] | undefined {
   const element = dataset.elements.get(tag);
   if (element === undefined || element.bytes.length === 0) return undefined;
+  checkTextBytes(dataset, element);
   const text = trimPadding(decodeLatin1(element.bytes));
-  return text === "" ? undefined : text.split("\\").map(trimPadding);
+  if (text === "") return undefined;
+  const { maxValues } = dataset.limits;
+  const values = text.split("\\", maxValues + 1);
+  if (values.length > maxValues) throw createLimitError(element, "has more values", "maxValues", maxValues);
+  return values.map(trimPadding);
 }
 
-/** The first value of a text element; `undefined` when absent or empty. */
+/**
+ * The first value of a text element; `undefined` when absent or empty.
+ *
+ * @throws DicomError `LIMIT_EXCEEDED`
+ */
 export function readText(dataset: DicomDataset, tag: number): string | undefined {
   const first = readTexts(dataset, tag)?.[0];
   return first === "" ? undefined : first;
@@ -62,20 +111,22 @@ export function readUid(dataset: DicomDataset, tag: number): string | undefined 
   return uid;
 }
 
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+/** A decimal string; each digit can match in one place only, so that nonsense of any length is refused in one pass. */
+export const DECIMAL: RegExp = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 
 /**
  * All numbers of an element of VR DS, IS, US, SS, UL, SL, FL, FD, UV, SV or (in the last resort, UN of private or
  * unknown tags) decimal text; `undefined` when absent or empty.
  *
- * @throws DicomError `INVALID_VALUE` for malformed or non-finite numbers and lengths that do not fit the VR
+ * @throws DicomError `INVALID_VALUE` for malformed or non-finite numbers and lengths that do not fit the VR,
+ * `LIMIT_EXCEEDED`
  */
 export function readNumbers(dataset: DicomDataset, tag: number): number[] | undefined {
   const element = dataset.elements.get(tag);
   if (element === undefined || element.bytes.length === 0) return undefined;
   const vr = getKnownVr(element);
   const binary = BINARY_READERS[vr];
-  if (binary !== undefined) return readBinary(element, binary);
+  if (binary !== undefined) return readBinary(dataset, element, binary);
   if (vr !== "DS" && vr !== "IS" && !(vr === "UN" && !isPrivateTag(tag))) {
     throw invalidNumber(element, `has VR ${element.vr}, which holds no numbers`);
   }
@@ -108,8 +159,9 @@ export function readBigIntegers(dataset: DicomDataset, tag: number): bigint[] | 
     if (reader === undefined || vr === "FL" || vr === "FD") {
       throw invalidNumber(element, `has VR ${element.vr}, which holds no whole binary numbers`);
     }
-    return readBinary(element, reader).map(BigInt);
+    return readBinary(dataset, element, reader).map(BigInt);
   }
+  checkValueCount(dataset, element, 8);
   const { bytes } = element;
   if (bytes.length % 8 !== 0) throw invalidNumber(element, `has ${bytes.length} bytes, not a multiple of 8`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -129,7 +181,7 @@ export function readTags(dataset: DicomDataset, tag: number): number[] | undefin
   if (getKnownVr(element) !== "AT" || element.bytes.length % 4 !== 0) {
     throw invalidNumber(element, `has VR ${element.vr} and ${element.bytes.length} bytes; it holds no tags`);
   }
-  const words = readBinary({ ...element, vr: "US" }, BINARY_READERS.US as BinaryReader);
+  const words = readBinary(dataset, { ...element, vr: "US" }, BINARY_READERS.US as BinaryReader);
   return Array.from({ length: words.length / 2 }, (_, i) => words[2 * i] * 65536 + words[2 * i + 1]);
 }
 
@@ -192,7 +244,14 @@ const BINARY_READERS: Readonly<Record<string, BinaryReader | undefined>> = {
   SV: { size: 8, read: (view, at) => Number(view.getBigInt64(at, true)) },
 };
 
-function readBinary(element: DicomElement, reader: BinaryReader): number[] {
+function checkValueCount(dataset: DicomDataset, element: DicomElement, bytesPerValue: number): void {
+  const { maxValues } = dataset.limits;
+  const count = Math.floor(element.bytes.length / bytesPerValue);
+  if (count > maxValues) throw createLimitError(element, `has ${count} values`, "maxValues", maxValues);
+}
+
+function readBinary(dataset: DicomDataset, element: DicomElement, reader: BinaryReader): number[] {
+  checkValueCount(dataset, element, reader.size);
   const { bytes } = element;
   if (bytes.length % reader.size !== 0) {
     throw invalidNumber(element, `has ${bytes.length} bytes, not a multiple of ${reader.size}`);

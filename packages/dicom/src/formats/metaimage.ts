@@ -250,8 +250,9 @@ function listDataFiles(
     }
     return { names, end: at };
   }
-  const pattern = /^(\S*%\d*d\S*)\s+(-?\d+)\s+(-?\d+)(?:\s+(-?\d+))?$/.exec(value);
-  if (pattern === null) return { names: [value], end: start };
+  // Bounded, so that no value costs more than one pass.
+  const pattern = /^(\S{1,1024})\s+(-?\d{1,9})\s+(-?\d{1,9})(?:\s+(-?\d{1,9}))?$/.exec(value);
+  if (pattern === null || !/%\d{0,3}d/.test(pattern[1])) return { names: [value], end: start };
   const range = [pattern[2], pattern[3], pattern[4] ?? "1"].map(Number);
   return { names: expandPattern(pattern[1], range, limits), end: start };
 }

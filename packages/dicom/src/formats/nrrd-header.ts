@@ -244,13 +244,16 @@ function listDataFiles(
 ): readonly string[] | undefined {
   if (field === undefined) return undefined;
   if (/^LIST\b/.test(field)) return list;
-  const pattern = /^(\S*%\d*d\S*)\s+(-?\d+)\s+(-?\d+)\s+(-?\d+)(?:\s+\d+)?$/.exec(field);
-  return pattern === null ? [field] : expandPattern(pattern[1], pattern.slice(2).map(Number), limits);
+  // Bounded, so that no field costs more than one pass.
+  const pattern = /^(\S{1,1024})\s+(-?\d{1,9})\s+(-?\d{1,9})\s+(-?\d{1,9})(?:\s+\d{1,9})?$/.exec(field);
+  return pattern === null || !/%\d{0,3}d/.test(pattern[1])
+    ? [field]
+    : expandPattern(pattern[1], pattern.slice(2).map(Number), limits);
 }
 
 /** `none` or `(x,y,z)` per axis. */
 function parseVectors(text: string, name: string): (number[] | undefined)[] {
-  const parts = text.match(/none|\([^)]*\)/gi) ?? [];
+  const parts = text.match(/none|\([^()]*\)/gi) ?? [];
   return parts.map((part) =>
     /^none$/i.test(part) ? undefined : parseNumbers(part.slice(1, -1).replaceAll(",", " "), name),
   );

@@ -62,7 +62,7 @@ export function parseNumbers(text: string, name: string): number[] {
 
 /** A decimal number or NaN and infinity as C prints them; not JavaScript's hexadecimal and empty text. */
 function parseDecimal(text: string): number | undefined {
-  if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
+  if (/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return Number(text);
   if (/^[+-]?nan$/i.test(text)) return Number.NaN;
   const infinite = /^([+-]?)inf(?:inity)?$/i.exec(text);
   if (infinite !== null) return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
