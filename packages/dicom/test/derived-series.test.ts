@@ -35,6 +35,7 @@ import {
   makeCtSlice,
   uint16,
 } from "./make-dicom.ts";
+import { validate } from "./validators.ts";
 
 const OPTIONS: DerivedSeriesOptions = {
   methodDescription: "Noise reduction by a residual CNN",
@@ -376,14 +377,6 @@ describe("createCtSeries", () => {
     );
   });
 });
-
-/** Error and warning lines of dciodvfy. */
-function validate(tool: string, bytes: Uint8Array): string[] {
-  using folder = createTemporaryFolder("dciodvfy");
-  writeFileSync(folder.resolve("x.dcm"), bytes);
-  const { stderr, stdout } = spawnSync(tool, [folder.resolve("x.dcm")], { encoding: "utf8" });
-  return `${stdout}\n${stderr}`.split("\n").filter((line) => /^(Error|Warning)/.test(line));
-}
 
 describe("validators", () => {
   const makePlain = async (): Promise<Uint8Array[]> => {

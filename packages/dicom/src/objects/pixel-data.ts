@@ -30,7 +30,8 @@ export function requireWritableSyntax(uid: string): TransferSyntax {
 }
 
 function isWritable(syntax: TransferSyntax): boolean {
-  return !syntax.lossy && (!syntax.encapsulated || syntax.encodeFrame !== undefined);
+  const isRetired = syntax.storage === "big-endian";
+  return !syntax.lossy && !isRetired && (!syntax.encapsulated || syntax.encodeFrame !== undefined);
 }
 
 /**

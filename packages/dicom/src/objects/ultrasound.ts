@@ -140,6 +140,7 @@ function createObjectElements(
     text(TAG.StudyID, "1"),
     createIntegerElement(TAG.SeriesNumber, attributes.seriesNumber ?? 1),
     createIntegerElement(TAG.InstanceNumber, 1),
+    text(TAG.PatientOrientation, ""),
     createShortElement(TAG.SamplesPerPixel, [format.samplesPerPixel]),
     text(TAG.PhotometricInterpretation, format.photometricInterpretation),
     createIntegerElement(TAG.NumberOfFrames, format.frames),
