@@ -122,7 +122,7 @@ export {
 } from "./formats/format.ts";
 export { detectFormat, findFormatByName, readVolumeFile, volumeFormats } from "./formats/formats.ts";
 export { isOrthogonal } from "./formats/orientation.ts";
-export type { SampleType } from "./formats/samples.ts";
+export { isIntegerType, type SampleType } from "./formats/samples.ts";
 export { compareNumbered, readTiffStack } from "./formats/tiff.ts";
 export { hasFunctionalGroups, readFrameDataset } from "./images/functional-groups.ts";
 export {
@@ -157,6 +157,14 @@ export {
   readHuFormat,
 } from "./images/pixels.ts";
 export { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
+export {
+  DICOMDIR_SOP_CLASS_UID,
+  type DirectoryRecord,
+  isDicomDir,
+  listRecords,
+  type ReferencedFile,
+  readDicomDir,
+} from "./media/dicomdir.ts";
 export {
   type ConvertedObject,
   type ConvertedSeries,

@@ -9,6 +9,7 @@ export {
   type ScanSeriesFilesOptions,
   scanSeriesFiles,
 } from "./node/input-files.ts";
+export { findMediaFiles, type MediaFiles } from "./node/media.ts";
 export { createOutputFolder, formatSliceFileName, type OutputFolder } from "./node/output-folder.ts";
 export {
   isVolumePath,

@@ -36,6 +36,8 @@ export interface DicomDataset {
   readonly limits: DicomLimits;
   /** In items: Specific Character Set (0008,0005) of the nearest dataset around that has one (PS3.3 C.12.1.1.2). */
   readonly outerCharacterSet?: DicomElement;
+  /** In items read from a file: byte offset of the item's header, as {@link DicomElement.offset} counts. */
+  readonly itemOffset?: number;
 }
 
 /** A file: group 0002 and the dataset. */

@@ -247,9 +247,10 @@ export function readItems(dataset: DicomDataset, tag: number): DicomDataset[] | 
     readHeader(cursor, encoding);
     if (cursor.tag === TAG.SequenceDelimitationItem && element.undefinedLength) break;
     if (cursor.tag !== TAG.Item) throw invalidSequence(cursor, "an item");
+    const itemOffset = cursor.origin + cursor.headerStart;
     if (cursor.length === UNDEFINED_LENGTH) {
       const elements = readElements(cursor, encoding, depth, "item-end");
-      items.push({ ...common, elements });
+      items.push({ ...common, elements, itemOffset });
       continue;
     }
     checkLength(cursor);
@@ -262,7 +263,7 @@ export function readItems(dataset: DicomDataset, tag: number): DicomDataset[] | 
     );
     inner.visited = cursor.visited;
     const elements = readElements(inner, encoding, depth, "end");
-    items.push({ ...common, elements });
+    items.push({ ...common, elements, itemOffset });
     cursor.visited = inner.visited;
     cursor.position = end;
   }

@@ -8,6 +8,7 @@ import { DicomError } from "../errors.ts";
 import type { InstanceSource, SkippedInstance } from "../images/instance.ts";
 import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
 import { type ScanSeriesOptions, type SeriesCollection, scanSeries } from "../series/series.ts";
+import { findMediaFiles } from "./media.ts";
 
 /** Options of {@link findInputFiles}. */
 export interface FindInputFilesOptions {
@@ -28,9 +29,10 @@ export interface InputFiles {
 }
 
 /**
- * Lists files below the given files and folders.
+ * Lists files below the given files and folders. A DICOMDIR named itself stands for the files that its records name;
+ * one inside a folder is left out, as the files of its medium are found without it.
  *
- * @throws DicomError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `LIMIT_EXCEEDED`
+ * @throws DicomError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `LIMIT_EXCEEDED`, and as reading a named DICOMDIR
  */
 export async function findInputFiles(
   inputs: readonly string[],
@@ -51,6 +53,15 @@ export async function findInputFiles(
       });
       if (info === undefined) {
         skipped.push({ name: path, code: "INPUT_UNREADABLE", reason: "cannot be opened" });
+      } else if (info.isFile() && /^dicomdir$/i.test(basename(path))) {
+        if (!named) {
+          skipped.push({ name: path, code: "DICOMDIR", reason: "the index of the medium, not an image" });
+          continue;
+        }
+        const media = await findMediaFiles(path);
+        skipped.push(...media.skipped);
+        // Backwards onto the stack, so that they come in the order of the records.
+        for (const file of [...media.paths].reverse()) pending.push({ path: file, named: false });
       } else if (info.isFile()) {
         if (info.size > maxFileBytes) {
           skipped.push({
