@@ -6,7 +6,7 @@
 import { DicomError } from "../errors.ts";
 import type { FrameFormat } from "./frame-format.ts";
 import { createJ2kError, readJ2kHeader } from "./j2k-header.ts";
-import { writeSamples } from "./samples.ts";
+import { packSamples, writeSamples } from "./samples.ts";
 import { createWasmCodec } from "./wasm-codec.ts";
 import { createWasmOptions } from "./wasm-location.ts";
 
@@ -106,10 +106,8 @@ export async function encodeHtj2kFrame(native: Uint8Array, format: FrameFormat):
   }
   // The codec takes one byte per sample up to 8 bits, so samples of two bytes get at least 9.
   const precision = Math.max(bitsStored, bitsAllocated === 16 ? 9 : 1);
-  // Bits above Bits Stored are not pixels: the sign is extended over them, or they are cleared.
-  const words =
-    bitsAllocated === 8 ? native : new Uint16Array(native.slice(0, samples * 2).buffer, 0, samples);
-  const input = writeSamples(words.slice(0, samples), bitsStored, format);
+  // The codec wants the sign of 16-bit words extended to the top, whatever the precision.
+  const input = packSamples(native, precision <= 8 ? 8 : 16, format);
   return openjph.run((instance) => {
     const encoder = new instance.HTJ2KEncoder();
     try {

@@ -6,7 +6,7 @@
 import { DicomError } from "../errors.ts";
 import type { FrameFormat } from "./frame-format.ts";
 import { computeDefaultThresholds, decodeJpegLsScan, type JpegLsScan } from "./jpeg-ls-scan.ts";
-import { writeSamples } from "./samples.ts";
+import { packSamples, writeSamples } from "./samples.ts";
 import { createWasmCodec } from "./wasm-codec.ts";
 import { createWasmOptions } from "./wasm-location.ts";
 
@@ -190,7 +190,8 @@ function resolveScan(header: JpegLsScanHeader): JpegLsScan {
 
 /**
  * Encodes native little-endian bytes losslessly, one component, at the precision of Bits Stored (at least 9 in 16);
- * bits above it are not coded.
+ * bits above it are not coded, but
+ * repeat the sign where the precision reaches them.
  *
  * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT` for 32-bit samples, colour and stored bits that do not start at bit 0
  * @remarks Tested against dcmtk's dcmdjpls.
@@ -208,16 +209,7 @@ export async function encodeJpegLsFrame(native: Uint8Array, format: FrameFormat)
   }
   // Samples of two bytes get at least 9 bits: dcmtk refuses 8-bit streams for 16 bits allocated.
   const precision = Math.max(format.bitsStored, format.bitsAllocated === 16 ? 9 : 2);
-  const samples = format.rows * format.columns;
-  const bytesPerSample = precision <= 8 ? 1 : 2;
-  const allocatedBytes = format.bitsAllocated / 8;
-  const input = new Uint8Array(samples * bytesPerSample);
-  const mask = 2 ** format.bitsStored - 1;
-  for (let i = 0; i < samples; i++) {
-    for (let b = 0; b < bytesPerSample; b++) {
-      input[i * bytesPerSample + b] = native[i * allocatedBytes + b] & ((mask >>> (8 * b)) & 0xff);
-    }
-  }
+  const input = packSamples(native, precision, format);
   return charls.run((instance) => {
     const encoder = new instance.JpegLSEncoder();
     try {

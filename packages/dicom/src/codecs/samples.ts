@@ -33,3 +33,21 @@ export function writeSamples(
   else for (let i = 0; i < words.length; i++) words[i] = (samples[i] << shift) >>> shift;
   return out;
 }
+
+/**
+ * Takes the stored values out of native bytes for an encoder: the sign of signed ones extended up to `precision` bits,
+ * anything else above Bits Stored cleared; one byte per sample up to 8 bits, else two.
+ *
+ * @param precision - at least Bits Stored, at most 16; stored bits start at bit 0
+ */
+export function packSamples(native: Uint8Array, precision: number, format: FrameFormat): Uint8Array {
+  const count = format.rows * format.columns * format.samplesPerPixel;
+  const wide = format.bitsAllocated === 16;
+  const words = wide ? new Uint16Array(native.slice(0, 2 * count).buffer) : native;
+  const out = precision <= 8 ? new Uint8Array(count) : new Uint16Array(count);
+  const shift = 32 - format.bitsStored;
+  const mask = 2 ** precision - 1;
+  if (format.signed) for (let i = 0; i < count; i++) out[i] = ((words[i] << shift) >> shift) & mask;
+  else for (let i = 0; i < count; i++) out[i] = (words[i] << shift) >>> shift;
+  return new Uint8Array(out.buffer);
+}
