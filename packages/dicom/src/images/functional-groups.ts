@@ -93,9 +93,33 @@ export function readFrameDataset(dataset: DicomDataset, frame: number): DicomDat
   if (item === undefined) {
     throw new DicomError("OUT_OF_RANGE", `frame ${frame} is outside 0..${perFrame.length - 1}`);
   }
-  const elements = new Map(shared);
-  layMacros(elements, item, dataset);
-  return { ...dataset, elements };
+  const own = new Map<number, DicomElement>();
+  layMacros(own, item, dataset);
+  return { ...dataset, elements: layOver(shared, own) };
+}
+
+/** Two maps as one, `own` winning; merged only when someone walks it, since most readers ask for a few tags. */
+function layOver(
+  shared: ReadonlyMap<number, DicomElement>,
+  own: ReadonlyMap<number, DicomElement>,
+): ReadonlyMap<number, DicomElement> {
+  let merged: ReadonlyMap<number, DicomElement> | undefined;
+  const merge = (): ReadonlyMap<number, DicomElement> => {
+    merged ??= new Map([...shared, ...own]);
+    return merged;
+  };
+  return {
+    get: (tag) => own.get(tag) ?? shared.get(tag),
+    has: (tag) => own.has(tag) || shared.has(tag),
+    get size() {
+      return merge().size;
+    },
+    forEach: (visit) => merge().forEach(visit),
+    entries: () => merge().entries(),
+    keys: () => merge().keys(),
+    values: () => merge().values(),
+    [Symbol.iterator]: () => merge()[Symbol.iterator](),
+  };
 }
 
 function openGroups(dataset: DicomDataset): FunctionalGroups {
