@@ -3,9 +3,7 @@
  * irradiation event, CTDIvol and its phantom. Not a reader for reports in general.
  */
 import type { DicomDataset } from "../dataset/dataset.ts";
-import { readItems } from "../dataset/read.ts";
-import { TAG } from "../dataset/tags.ts";
-import { readNumber, readText, readUid } from "../dataset/values.ts";
+import { type ContentItem, findContentItems, readContentTree } from "../reports/content-tree.ts";
 
 /** One irradiation event. */
 export interface DoseEvent {
@@ -34,25 +32,25 @@ const CODE = {
 
 const PHANTOM_DIAMETERS_CM: Readonly<Record<string, 16 | 32 | undefined>> = { "113690": 16, "113691": 32 };
 
-function readCode(item: DicomDataset, tag: number): string | undefined {
-  const code = readItems(item, tag)?.[0];
-  return code === undefined ? undefined : readText(code, TAG.CodeValue);
+function find(root: ContentItem, value: string): ContentItem | undefined {
+  return findContentItems(root, { value, scheme: "DCM" })[0];
 }
 
-/** Every content item of a tree below one with the given concept; the tree's depth is bounded by the reader. */
-function findAll(item: DicomDataset, concept: string): DicomDataset[] {
-  const found: DicomDataset[] = [];
-  for (const child of readItems(item, TAG.ContentSequence) ?? []) {
-    if (readCode(child, TAG.ConceptNameCodeSequence) === concept) found.push(child);
-    found.push(...findAll(child, concept));
-  }
-  return found;
+function readMeasured(root: ContentItem, concept: string): number | null {
+  const value = find(root, concept)?.value;
+  return value?.type === "NUM" ? value.value : null;
 }
 
-function readMeasured(item: DicomDataset, concept: string): number | null {
-  const found = findAll(item, concept)[0];
-  const measured = found === undefined ? undefined : readItems(found, TAG.MeasuredValueSequence)?.[0];
-  return measured === undefined ? null : (readNumber(measured, TAG.NumericValue) ?? null);
+function readEvent(item: ContentItem): DoseEvent {
+  const phantom = find(item, CODE.phantomType)?.value;
+  const event = find(item, CODE.irradiationEventUid)?.value;
+  return {
+    dlpMgyCm: readMeasured(item, CODE.dlp),
+    meanCtdiVolMgy: readMeasured(item, CODE.meanCtdiVol),
+    ctdiPhantomDiameterCm:
+      (phantom?.type === "CODE" ? PHANTOM_DIAMETERS_CM[phantom.code.value] : null) ?? null,
+    irradiationEventUid: event?.type === "UIDREF" && event.uid !== "" ? event.uid : null,
+  };
 }
 
 /**
@@ -62,16 +60,7 @@ function readMeasured(item: DicomDataset, concept: string): number | null {
  * @throws DicomError for broken sequences and numbers
  */
 export function readDoseReport(dataset: DicomDataset): DoseReport {
-  const events = findAll(dataset, CODE.acquisition).map((item): DoseEvent => {
-    const phantom = findAll(item, CODE.phantomType)[0];
-    const code = phantom === undefined ? undefined : readCode(phantom, TAG.ConceptCodeSequence);
-    const event = findAll(item, CODE.irradiationEventUid)[0];
-    return {
-      dlpMgyCm: readMeasured(item, CODE.dlp),
-      meanCtdiVolMgy: readMeasured(item, CODE.meanCtdiVol),
-      ctdiPhantomDiameterCm: (code === undefined ? undefined : PHANTOM_DIAMETERS_CM[code]) ?? null,
-      irradiationEventUid: (event === undefined ? undefined : readUid(event, TAG.UID)) ?? null,
-    };
-  });
-  return { totalDlpMgyCm: readMeasured(dataset, CODE.dlpTotal), events };
+  const root = readContentTree(dataset);
+  const events = findContentItems(root, { value: CODE.acquisition, scheme: "DCM" });
+  return { totalDlpMgyCm: readMeasured(root, CODE.dlpTotal), events: events.map(readEvent) };
 }
