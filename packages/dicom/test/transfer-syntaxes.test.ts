@@ -7,6 +7,7 @@ import {
   type DicomFile,
   decodeHu,
   editDataset,
+  extractStoredValues,
   type FrameFormat,
   joinFragments,
   readDicomFile,
@@ -147,6 +148,25 @@ describe("against dcmtk", () => {
     }
   });
 
+  it.for(["opj_decompress"])("%s (OpenJPEG) reads the HTJ2K written here", async (tool, context) => {
+    const path = requireTool(context, tool, "libopenjp2-tools");
+    using folder = createTemporaryFolder("openjpeg");
+    for (const [bits, signed] of FORMATS) {
+      const file = makeFile(bits, signed);
+      const format = readFrameFormat(file.dataset);
+      const native = await readFrameBytes(file, format);
+      const encoded = await transferSyntaxes
+        .get(TRANSFER_SYNTAX_UID.htj2kLossless)
+        .encodeFrame?.(native, format);
+      writeFileSync(folder.resolve("in.j2k"), encoded as Uint8Array);
+      execFileSync(path, ["-i", folder.resolve("in.j2k"), "-o", folder.resolve("out.rawl")], {
+        stdio: "pipe",
+      });
+      const decoded = new Uint8Array(readFileSync(folder.resolve("out.rawl")));
+      expect(extractStoredValues(decoded, format)).toEqual(extractStoredValues(native, format));
+    }
+  });
+
   const writers = [
     ["dcmcrle", [], TRANSFER_SYNTAX_UID.rleLossless, 0],
     ["dcmcjpls", [], TRANSFER_SYNTAX_UID.jpegLsLossless, 0],
@@ -197,6 +217,97 @@ describe("fragments", () => {
     expect(await Promise.all([0, 1, 2].map((i) => readFirst(table, i)))).toEqual([1, 2, 3]);
     const plain = build(new Uint8Array(0), [frame(4), frame(5)], 2);
     expect(await Promise.all([0, 1].map((i) => readFirst(plain, i)))).toEqual([4, 5]);
+  });
+
+  it("finds frames by the extended offset table, which may also say where padding begins", async () => {
+    const split = [
+      frame(1),
+      frame(2).subarray(0, 40),
+      concat(frame(2).subarray(40), new Uint8Array(2)),
+      frame(3),
+    ];
+    const long = (...values: number[]): Uint8Array => uint32(...values.flatMap((value) => [value, 0]));
+    const build64 = (offsets: Uint8Array, lengths: Uint8Array): DicomFile =>
+      readDicomFile(
+        concat(
+          makeCtSlice({
+            omit: [0x7fe00010],
+            extra: [[0x00280008, "IS", "3"]],
+            transferSyntax: TRANSFER_SYNTAX_UID.rleLossless,
+          }),
+          explicit(0x7fe00001, "OV", offsets),
+          explicit(0x7fe00002, "OV", lengths),
+          explicit(
+            0x7fe00010,
+            "OB",
+            concat(item(new Uint8Array(0)), ...split.map(item), SEQUENCE_END),
+            UNDEFINED,
+          ),
+        ),
+      );
+    const file = build64(long(0, 76, 162), long(68, 68, 68));
+    expect(await Promise.all([0, 1, 2].map((i) => readFirst(file, i)))).toEqual([1, 2, 3]);
+    await expect(readFirst(build64(long(0, 77, 162), long(68, 68, 68)), 0)).rejects.toMatchObject({
+      code: "PIXEL_DATA_MISMATCH",
+    });
+  });
+
+  it("finds frames without any table where fragments begin as frames do", async () => {
+    const format = readFrameFormat(readDicomFile(makeCtSlice()).dataset);
+    const native = (value: number): Uint8Array => uint16(...new Array(24).fill(value));
+    for (const uid of [TRANSFER_SYNTAX_UID.jpegLsLossless, TRANSFER_SYNTAX_UID.htj2kLossless]) {
+      const frames = await Promise.all(
+        [5, 6, 7].map(
+          async (value) =>
+            (await transferSyntaxes.get(uid).encodeFrame?.(native(value), format)) as Uint8Array,
+        ),
+      );
+      const fragments = frames.flatMap((bytes) => [bytes.subarray(0, 30), bytes.subarray(30)]);
+      const value = concat(item(new Uint8Array(0)), ...fragments.map((part) => item(part)), SEQUENCE_END);
+      const head = makeCtSlice({
+        omit: [0x7fe00010],
+        extra: [[0x00280008, "IS", "3"]],
+        transferSyntax: uid,
+      });
+      const file = readDicomFile(concat(head, explicit(0x7fe00010, "OB", value, UNDEFINED)));
+      for (const [i, expected] of [5, 6, 7].entries()) {
+        expect(await readFrameBytes(file, readFrameFormat(file.dataset), i)).toEqual(native(expected));
+      }
+    }
+  });
+
+  it("reads every frame of a large object in time that grows with their number, not its square", async () => {
+    const time = async (frames: number): Promise<number> => {
+      const file = build(new Uint8Array(0), new Array(frames).fill(frame(3)), frames);
+      const start = process.cpuUsage();
+      for (let i = 0; i < frames; i++) expect(await readFirst(file, i)).toBe(3);
+      return process.cpuUsage(start).user / 1000;
+    };
+    await time(500);
+    const short = await time(1000);
+    expect(await time(8000)).toBeLessThan(8 * short * 4 + 50);
+  });
+
+  it("puts colour by plane into colour by pixel, and refuses floating point pixels", async () => {
+    const planes = Uint8Array.from({ length: 4 * 6 * 3 }, (_, i) => i);
+    const file = readDicomFile(
+      makeCtSlice({
+        bitsAllocated: 8,
+        bitsStored: 8,
+        signed: false,
+        samplesPerPixel: 3,
+        photometric: "RGB",
+        pixels: planes,
+        extra: [[0x00280006, "US", uint16(1)]],
+      }),
+    );
+    const bytes = await readFrameBytes(file, readFrameFormat(file.dataset));
+    expect([...bytes.subarray(0, 6)]).toEqual([0, 24, 48, 1, 25, 49]);
+    const float = makeCtSlice({ omit: [0x7fe00010] });
+    const floatFile = readDicomFile(concat(float, explicit(0x7fe00008, "OF", new Uint8Array(96))));
+    await expect(readFrameBytes(floatFile, readFrameFormat(floatFile.dataset))).rejects.toMatchObject({
+      code: "UNSUPPORTED_PIXEL_FORMAT",
+    });
   });
 
   it("refuses what cannot be assigned", async () => {
