@@ -247,6 +247,18 @@ describe("dates", () => {
   });
 });
 
+describe("objects whose dataset does not say what they are", () => {
+  it("are what their file meta information says", async () => {
+    const whole = await clean(makeCtSlice());
+    for (const extra of [[], [[0x00080016, "UI", ""] as const, [0x00080018, "UI", ""] as const]]) {
+      const bytes = makeCtSlice({ omit: extra.length === 0 ? [0x00080016, 0x00080018] : [], extra });
+      const dataset = await clean(bytes);
+      expect(look(dataset, TAG.SOPClassUID)).toBe("1.2.840.10008.5.1.4.1.1.2");
+      expect(look(dataset, TAG.SOPInstanceUID)).toBe(look(whole, TAG.SOPInstanceUID));
+    }
+  });
+});
+
 describe("choices that the table leaves", () => {
   const extra = [
     [0x00080021, "DA", "20200102"],

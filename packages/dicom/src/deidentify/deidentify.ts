@@ -16,7 +16,7 @@ import {
 } from "../dataset/elements.ts";
 import { readItems } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readText } from "../dataset/values.ts";
+import { isValidUid, readText } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
 import { cleanDataset } from "./clean-dataset.ts";
 import {
@@ -98,7 +98,7 @@ export async function deidentifyFile(file: DicomFile, options: DeidentifyOptions
   if (retain.has("full-dates") && retain.has("modified-dates")) {
     throw new DicomError("OUT_OF_RANGE", "dates are kept either in full or modified; choose one of the two");
   }
-  const source = convertToExplicit(file.dataset);
+  const source = fillIdentity(convertToExplicit(file.dataset), file.meta);
   const sopClassUid = readText(source, TAG.SOPClassUID) ?? "";
   const isImage = IMAGE_CLASSES.some((uid) => sopClassUid === uid || sopClassUid.startsWith(`${uid}.`));
   if (!isStandardClass(sopClassUid) || !isImage) {
@@ -156,6 +156,21 @@ export async function deidentifyFile(file: DicomFile, options: DeidentifyOptions
     },
     findings,
   };
+}
+
+/** SOP Class and Instance UID from the file meta information where the dataset has none, as other tools leave them. */
+function fillIdentity(dataset: DicomDataset, meta: DicomDataset): DicomDataset {
+  const edits = new Map<number, DicomElement>();
+  for (const [tag, metaTag] of [
+    [TAG.SOPClassUID, TAG.MediaStorageSOPClassUID],
+    [TAG.SOPInstanceUID, TAG.MediaStorageSOPInstanceUID],
+  ]) {
+    const uid = readText(meta, metaTag);
+    if (readText(dataset, tag) === undefined && uid !== undefined && isValidUid(uid)) {
+      edits.set(tag, createTextElement(tag, uid));
+    }
+  }
+  return edits.size === 0 ? dataset : editDataset(dataset, edits);
 }
 
 /** Name and ID are always there, also where the original lacks them (type 2). */
