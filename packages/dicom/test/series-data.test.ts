@@ -78,6 +78,18 @@ describe.skipIf(data === undefined)("real series (ALARA_DATA)", () => {
     ]);
   });
 
+  it("a series stripped of its UIDs is one series of overlapping slices", async () => {
+    const { series } = await scan("ct-volumes/totalsegmentator-example/dicom");
+    expect(series.map((item) => item.slices.length)).toEqual([20]);
+    expect(series[0].findings.map(({ code }) => code).sort()).toEqual([
+      "OVERLAPPING_SLICES",
+      "UIDS_COMPLETED",
+    ]);
+    expect(series[0].isRegular).toBe(true);
+    expect(series[0].geometry.spacingMm[0]).toBeCloseTo(2, 9);
+    expect(series[0].facts.sliceThicknessMm).toBe(3);
+  });
+
   it("59 slices of 34 patients are 56 series of one slice and three copies", async () => {
     const { series, skipped } = await scan("ct-volumes/tcga-lung-slices");
     expect(series.length).toBe(56);

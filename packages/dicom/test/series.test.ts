@@ -3,9 +3,11 @@ import {
   decodeSliceHu,
   decodeVolume,
   readSeriesFile,
+  readUid,
   type Series,
   type SeriesCollection,
   scanSeries,
+  TAG,
 } from "@alara/dicom";
 import { describe, expect, it } from "vitest";
 import { type CtSliceOptions, createMemorySource, makeCtSlice, uint16 } from "./make-dicom.ts";
@@ -106,6 +108,28 @@ describe("assembly", () => {
     const { series, skipped } = await scan([a, b, a, other]);
     expect(series[0].slices.length).toBe(2);
     expect(skipped.map((item) => item.code)).toEqual(["DUPLICATE_INSTANCE", "SOP_UID_CONFLICT"]);
+  });
+
+  it("fills in UIDs that files leave empty, the same ones each time, and says so", async () => {
+    const strip = [0x00080016, 0x0020000d, 0x0020000e];
+    const files = [0, 3, 6].map((z, i) =>
+      makeCtSlice({ sopUid: `1.2.3.4.${i + 1}`, position: [0, 0, z], instanceNumber: i + 1, omit: strip }),
+    );
+    const [first, again] = [await assembleOne(files), await assembleOne([...files].reverse())];
+    expect(first.slices.length).toBe(3);
+    expect(listCodes(first)).toEqual(["UIDS_COMPLETED"]);
+    expect(first.seriesInstanceUid).toMatch(/^2\.25\.\d+$/);
+    expect(first.studyInstanceUid).not.toBe(first.seriesInstanceUid);
+    expect([again.seriesInstanceUid, again.studyInstanceUid]).toEqual([
+      first.seriesInstanceUid,
+      first.studyInstanceUid,
+    ]);
+    const { dataset } = await readSeriesFile(first, 1);
+    expect(readUid(dataset, TAG.StudyInstanceUID)).toBe(first.studyInstanceUid);
+    expect(readUid(dataset, TAG.SOPClassUID)).toBe("1.2.840.10008.5.1.4.1.1.2");
+    // Without a frame of reference nothing says which slices belong together.
+    const lost = await scan([makeCtSlice({ omit: [...strip, 0x00200052] })]);
+    expect(lost.skipped.map(({ code }) => code)).toEqual(["MISSING_ATTRIBUTE"]);
   });
 
   it("notices when a source changed between scan and use", async () => {

@@ -12,6 +12,7 @@ import { isDerivedByAlara } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
 import { hasFunctionalGroups, readFrameDataset } from "./functional-groups.ts";
+import { type CompletedFile, type CompletedUid, completeUids } from "./identity.ts";
 import { findNumber, type InstanceFacts, readInstanceFacts } from "./instance-facts.ts";
 import { type ObjectKind, type ObjectSummary, summariseObject } from "./object-kinds.ts";
 import { type GrayscaleFormat, readGrayscaleFormat, readHuFormat } from "./pixels.ts";
@@ -75,6 +76,8 @@ export interface InstanceSummary {
   /** Image Type, of a frame its Frame Type. */
   readonly imageType: readonly string[];
   readonly derivedByAlara: boolean;
+  /** UIDs that the file left empty and that were filled in. */
+  readonly completedUids: readonly CompletedUid[];
   readonly facts: InstanceFacts;
 }
 
@@ -133,7 +136,7 @@ export async function scanInstance(
   options: ScanInstanceOptions = {},
 ): Promise<ScannedInstance> {
   try {
-    const file = readDicomFile(await source.read(), options);
+    const file = await completeUids(readDicomFile(await source.read(), options));
     return scanFile(source, file, options.modalities ?? "CT");
   } catch (error) {
     if (!(error instanceof AlaraError)) throw error;
@@ -153,7 +156,7 @@ interface SkipReason {
  */
 export function scanFile(
   source: InstanceSource,
-  file: DicomFile,
+  { file, completed }: CompletedFile,
   modalities: ModalityChoice,
 ): ScannedInstance {
   const object = summariseObject(file);
@@ -166,7 +169,7 @@ export function scanFile(
     const dataset = readFrameDataset(file.dataset, frame);
     const reason = findFrameSkipReason(dataset);
     if (reason === undefined) {
-      frames.push(summariseFrame(file, dataset, frame, modalities));
+      frames.push({ ...summariseFrame(file, dataset, frame, modalities), completedUids: completed });
       continue;
     }
     const entry = leftOut.get(reason.code);
@@ -295,6 +298,7 @@ function summariseFrame(
       findNumber(dataset, TAG.TemporalPositionIndex) ?? findNumber(dataset, TAG.TemporalPositionIdentifier),
     imageType: readTexts(dataset, TAG.FrameType) ?? readTexts(dataset, TAG.ImageType) ?? [],
     derivedByAlara: isDerivedByAlara(dataset),
+    completedUids: [],
     facts: readInstanceFacts(dataset),
   };
 }

@@ -5,6 +5,7 @@
 import type { DicomFile } from "../dataset/dataset.ts";
 import { readDicomFile } from "../dataset/read.ts";
 import { DicomError } from "../errors.ts";
+import { completeUids } from "../images/identity.ts";
 import {
   type InstanceSource,
   type InstanceSummary,
@@ -73,7 +74,9 @@ interface ReadSource {
 
 async function haveSameImages(a: ReadSource, b: ReadSource, options: RepeatOptions): Promise<boolean> {
   const files = [a, b].map(({ bytes }) => readDicomFile(bytes, pickLimits(options)));
-  const [first, second] = [a, b].map(({ source }, i) => scanFile(source, files[i], "any"));
+  const [first, second] = await Promise.all(
+    [a, b].map(async ({ source }, i) => scanFile(source, await completeUids(files[i]), "any")),
+  );
   if (first.kind === "skipped" || second.kind === "skipped") return false;
   if (first.frames.length !== second.frames.length) return false;
   for (const [i, frame] of first.frames.entries()) {

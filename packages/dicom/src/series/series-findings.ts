@@ -23,6 +23,7 @@ export type SeriesFindingCode =
   | "MIXED_TUBE_VOLTAGE"
   | "MIXED_RESCALE"
   | "MIXED_STUDY"
+  | "UIDS_COMPLETED"
   | "LOSSY_COMPRESSED"
   | "DERIVED_BY_ALARA";
 
@@ -129,6 +130,15 @@ export function findSeriesProblems(
   const studies = countDistinct(slices, (slice) => slice.studyInstanceUid);
   if (studies.length > 1) {
     findings.push(warn("MIXED_STUDY", `one Series Instance UID occurs in ${studies.length} studies`));
+  }
+  const completed = new Set(slices.flatMap((slice) => slice.completedUids));
+  if (completed.size > 0) {
+    findings.push(
+      warn(
+        "UIDS_COMPLETED",
+        `the files leave ${[...completed].join(", ")} empty; instances keep the UID of their file meta information, series and study got one made from the Frame of Reference UID`,
+      ),
+    );
   }
   if (facts.lossyCompressed) {
     findings.push(

@@ -9,6 +9,7 @@ import { readDicomFile } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readUid } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
+import { completeUids } from "../images/identity.ts";
 import {
   type InstanceSource,
   type ModalityChoice,
@@ -186,7 +187,7 @@ function createSeries(
 const openFiles = new WeakMap<Series, { readonly source: InstanceSource; readonly file: DicomFile }>();
 
 /**
- * Reads the file that holds a slice again. A multi-frame file is kept until a slice of another one is asked for.
+ * Reads the file that holds a slice again, with the UIDs filled in that it left empty. A multi-frame file is kept until a slice of another one is asked for.
  *
  * @throws DicomError `OUT_OF_RANGE`; `SOURCE_CHANGED` when the source now holds another instance
  */
@@ -198,7 +199,8 @@ export async function readSeriesFile(series: Series, slice: number): Promise<Dic
   const open = openFiles.get(series);
   if (open !== undefined && open.source === entry.source) return open.file;
   const bytes = await entry.source.read();
-  const file = readDicomFile(bytes, series.limits === undefined ? {} : { limits: series.limits });
+  const limits = series.limits === undefined ? {} : { limits: series.limits };
+  const { file } = await completeUids(readDicomFile(bytes, limits));
   if (readUid(file.dataset, TAG.SOPInstanceUID) !== entry.summary.sopInstanceUid) {
     throw new DicomError(
       "SOURCE_CHANGED",
