@@ -3,14 +3,13 @@
  * with the series; what the report measures is bounded too, and says so.
  */
 import { createVolume, type Enhancer, getSlab, type LongWorkOptions, type Volume } from "@alara/core";
-import { createDerivedSeries, decodeSliceHu, type Series } from "@alara/dicom";
-import { createOutputFolder, formatSliceFileName } from "@alara/dicom/node";
+import type { Series } from "@alara/dicom";
+import { createOutputFolder } from "@alara/dicom/node";
 import {
   blendStrength,
   checkIntendedRange,
   EnhanceError,
   type IntendedRange,
-  PADDING_AS_HU,
   type RangeFinding,
 } from "@alara/enhance";
 import {
@@ -23,10 +22,10 @@ import {
   renderReport,
   spreadSlices,
 } from "@alara/evaluate";
-import { listFacts } from "./facts.ts";
 import { CliError } from "./input.ts";
-import { CODE_VERSION, describeCode } from "./version.ts";
-import { assertSameGrid, readSlices } from "./volumes.ts";
+import { createSeriesSubject, type EnhancementSubject, type SubjectFinding } from "./subjects.ts";
+import { CODE_VERSION } from "./version.ts";
+import { assertSameGrid, readSlices, type Scan } from "./volumes.ts";
 
 /** What to enhance with. */
 export interface EnhancementMethod {
@@ -39,9 +38,9 @@ export interface EnhancementMethod {
   readonly provider?: string;
 }
 
-/** The series that the result is held against. */
-export interface ReferenceSeries {
-  readonly series: Series;
+/** The scan that the result is held against. */
+export interface ReferenceScan {
+  readonly scan: Scan;
   readonly noise: ReferenceNoise;
 }
 
@@ -49,13 +48,15 @@ export interface ReferenceSeries {
 export interface EnhanceSeriesOptions extends LongWorkOptions {
   /** 0..1; default 1. */
   readonly strength?: number;
-  readonly reference?: ReferenceSeries;
+  readonly reference?: ReferenceScan;
   /** The job's moment, ISO 8601: the same moment gives the same bytes. */
   readonly dateTime: string;
   /** Runs although the input lies outside the intended range, or is a result of Alara itself. */
   readonly force?: boolean;
   /** Writes report.html and report.json; default true. */
   readonly report?: boolean;
+  /** Also writes the report's numbers as a DICOM structured report, report.dcm; default false. */
+  readonly structuredReport?: boolean;
   readonly seriesDescriptionSuffix?: string;
   readonly transferSyntaxUid?: string;
   readonly privateElements?: "remove" | "keep";
@@ -71,9 +72,10 @@ export interface EnhanceSeriesOptions extends LongWorkOptions {
 export interface EnhanceSeriesResult {
   readonly folder: string;
   readonly slices: number;
-  readonly seriesInstanceUid: string;
+  /** Of the new series; absent for volume files. */
+  readonly seriesInstanceUid?: string;
   readonly rangeFindings: readonly RangeFinding[];
-  readonly seriesFindings: Series["findings"];
+  readonly seriesFindings: readonly SubjectFinding[];
   readonly report: QualityReport | null;
   readonly seconds: number;
 }
@@ -82,9 +84,9 @@ const SLAB_SLICES = 4;
 const NOISE_SLICES = 8;
 
 /** Noise in homogeneous soft tissue of a few slices, or `undefined` where none is found. */
-async function measureInputNoise(series: Series, work: LongWorkOptions): Promise<number | undefined> {
-  const chosen = spreadSlices(series.slices.length, NOISE_SLICES);
-  const volume = await readSlices(series, chosen, work);
+async function measureInputNoise(scan: Scan, work: LongWorkOptions): Promise<number | undefined> {
+  const chosen = spreadSlices(scan.geometry.size[0], NOISE_SLICES);
+  const volume = await readSlices(scan, chosen, work);
   const tissues = classifyTissues(volume);
   return measureNoise(volume, findNoiseTiles(volume, tissues.body)).sigmaHu ?? undefined;
 }
@@ -103,37 +105,37 @@ function describeResult(name: string, strength: number): string {
 }
 
 async function checkInput(
-  series: Series,
+  subject: EnhancementSubject,
   method: EnhancementMethod,
   options: EnhanceSeriesOptions,
 ): Promise<readonly RangeFinding[]> {
   const { contextSlices } = method.enhancer.description;
-  if (contextSlices > 0 && !(series.isRegular && series.slices.length > 2 * contextSlices)) {
-    const reasons = series.findings.filter((item) => item.breaksNeighbours).map((item) => item.code);
+  const slices = subject.scan.geometry.size[0];
+  if (contextSlices > 0 && !(subject.isRegular && slices > 2 * contextSlices)) {
+    const reasons = subject.findings.filter((item) => item.breaksNeighbours).map((item) => item.code);
     throw new EnhanceError(
       "NEEDS_NEIGHBOURS",
-      `the method reads ${contextSlices} neighbouring slices on each side, but the series has ${series.slices.length} slices${reasons.length > 0 ? ` with ${reasons.join(", ")}` : ""}; use a 2D method`,
+      `the method reads ${contextSlices} neighbouring slices on each side, but the series has ${slices} slices${reasons.length > 0 ? ` with ${reasons.join(", ")}` : ""}; use a 2D method`,
     );
   }
-  if (!options.force && series.findings.some((item) => item.code === "DERIVED_BY_ALARA")) {
+  if (!options.force && subject.findings.some((item) => item.code === "DERIVED_BY_ALARA")) {
     throw new CliError(
       "ALREADY_DERIVED",
       "this series is already a result of Alara; enhance the original, or pass --force to enhance it again",
     );
   }
   if (!method.intendedRange) return [];
-  const { facts } = series;
-  const noiseHu = await measureInputNoise(series, options.signal ? { signal: options.signal } : {});
+  const { sliceThicknessMm, tubeVoltageKv } = subject;
+  const spacing = subject.scan.geometry.spacingMm.slice(1);
+  const noiseHu = await measureInputNoise(subject.scan, options.signal ? { signal: options.signal } : {});
   const findings = checkIntendedRange(method.intendedRange, {
     modality: "CT",
     pixelSpacingMm: findWorst(
-      { minimum: Math.min(...facts.pixelSpacingMm), maximum: Math.max(...facts.pixelSpacingMm) },
+      { minimum: Math.min(...spacing), maximum: Math.max(...spacing) },
       method.intendedRange.pixelSpacingMm,
     ),
-    ...(facts.sliceThicknessMm === undefined ? {} : { sliceThicknessMm: facts.sliceThicknessMm }),
-    ...(facts.tubeVoltageKv === undefined
-      ? {}
-      : { kvp: findWorst(facts.tubeVoltageKv, method.intendedRange.kvp) }),
+    ...(sliceThicknessMm === undefined ? {} : { sliceThicknessMm }),
+    ...(tubeVoltageKv === undefined ? {} : { kvp: findWorst(tubeVoltageKv, method.intendedRange.kvp) }),
     ...(noiseHu === undefined ? {} : { noiseHu }),
   });
   const refused = findings.filter((item) => item.action === "refuse");
@@ -153,10 +155,10 @@ interface ReportImages {
   readonly enhanced: Volume<"HU">;
 }
 
-function createReportImages(series: Series, maximum: number): ReportImages {
-  const chosen = spreadSlices(series.slices.length, maximum);
-  const [, rows, columns] = series.geometry.size;
-  const geometry = { ...series.geometry, size: [chosen.length, rows, columns] as const };
+function createReportImages({ geometry: whole }: Scan, maximum: number): ReportImages {
+  const [slices, rows, columns] = whole.size;
+  const chosen = spreadSlices(slices, maximum);
+  const geometry = { ...whole, size: [chosen.length, rows, columns] as const };
   return { chosen, input: createVolume("HU", geometry), enhanced: createVolume("HU", geometry) };
 }
 
@@ -164,11 +166,25 @@ function createReportImages(series: Series, maximum: number): ReportImages {
  * Enhances a series into a folder: `series/slice-0001.dcm …`, `report.html`, `report.json`. The folder appears
  * whole or not at all.
  *
+ * @throws as {@link enhanceSubject}
+ */
+export function enhanceSeries(
+  series: Series,
+  method: EnhancementMethod,
+  outputPath: string,
+  options: EnhanceSeriesOptions,
+): Promise<EnhanceSeriesResult> {
+  return enhanceSubject(createSeriesSubject(series), method, outputPath, options);
+}
+
+/**
+ * Enhances a series or a volume file into a folder: what the subject writes, `report.html`, `report.json`.
+ *
  * @throws EnhanceError `NEEDS_NEIGHBOURS`, `OUTSIDE_INTENDED_RANGE`, `OUT_OF_RANGE`; CliError `ALREADY_DERIVED`,
  *   `GRID_MISMATCH`; DicomError for broken slices and for the output folder; the signal's reason
  */
-export async function enhanceSeries(
-  series: Series,
+export async function enhanceSubject(
+  subject: EnhancementSubject,
   method: EnhancementMethod,
   outputPath: string,
   options: EnhanceSeriesOptions,
@@ -182,12 +198,13 @@ export async function enhanceSeries(
     );
   }
   const { signal, onProgress } = options;
-  if (options.reference) assertSameGrid(series, options.reference.series, ["the input", "the reference"]);
+  const { scan } = subject;
+  if (options.reference) assertSameGrid(scan, options.reference.scan, ["the input", "the reference"]);
   const folder = await createOutputFolder(outputPath);
   try {
-    const rangeFindings = await checkInput(series, method, options);
+    const rangeFindings = await checkInput(subject, method, options);
     const marks = rangeFindings.map(({ code }) => code).join(",");
-    const derived = await createDerivedSeries(series, {
+    const writer = await subject.createWriter(folder, {
       methodDescription: marks === "" ? method.description : `${method.description}; MARKED: ${marks}`,
       parameters: {
         method: method.enhancer.description.name,
@@ -197,8 +214,7 @@ export async function enhanceSeries(
       },
       strength,
       ...(method.modelDigest === undefined ? {} : { modelDigest: method.modelDigest }),
-      codeVersion: describeCode(),
-      ...(method.provider === undefined ? {} : { providerClass: method.provider }),
+      ...(method.provider === undefined ? {} : { provider: method.provider }),
       dateTime: options.dateTime,
       seriesDescriptionSuffix:
         options.seriesDescriptionSuffix ?? describeResult(method.enhancer.description.name, strength),
@@ -206,22 +222,20 @@ export async function enhanceSeries(
       ...(options.privateElements === undefined ? {} : { privateElements: options.privateElements }),
     });
     const wantsReport = options.report ?? true;
-    const images = wantsReport ? createReportImages(series, options.maximumReportSlices ?? 32) : null;
+    const images = wantsReport ? createReportImages(scan, options.maximumReportSlices ?? 32) : null;
 
     const { contextSlices } = method.enhancer.description;
-    const [slices, rows, columns] = series.geometry.size;
+    const [slices, rows, columns] = scan.geometry.size;
     const plane = rows * columns;
     for (let start = 0; start < slices; start += SLAB_SLICES) {
       signal?.throwIfAborted();
       const end = Math.min(slices, start + SLAB_SLICES);
       const readStart = Math.max(0, start - contextSlices);
       const readEnd = Math.min(slices, end + contextSlices);
-      const input = createVolume("HU", { ...series.geometry, size: [readEnd - readStart, rows, columns] });
-      for (let s = readStart; s < readEnd; s++)
-        input.data.set(
-          (await decodeSliceHu(series, s, { paddingHu: PADDING_AS_HU })).hu,
-          (s - readStart) * plane,
-        );
+      const input = createVolume("HU", { ...scan.geometry, size: [readEnd - readStart, rows, columns] });
+      for (let s = readStart; s < readEnd; s++) {
+        input.data.set(await scan.readSlice(s), (s - readStart) * plane);
+      }
       const full = strength === 0 ? input : await method.enhancer.enhance(input, signal ? { signal } : {});
       const result = blendStrength(input, full, strength);
       for (let s = start; s < end; s++) {
@@ -229,10 +243,7 @@ export async function enhanceSeries(
         const sources = Array.from({ length: 2 * contextSlices + 1 }, (_, k) => s - contextSlices + k).filter(
           (k) => k >= 0 && k < slices,
         );
-        await folder.writeFile(
-          `series/${formatSliceFileName(s)}`,
-          await derived.writeInstance(s, hu, sources),
-        );
+        await writer.writeSlice(s, hu, sources);
         const kept = images ? images.chosen.indexOf(s) : -1;
         if (images && kept >= 0) {
           images.input.data.set(getSlab(input, s - readStart, s - readStart + 1).data, kept * plane);
@@ -241,27 +252,35 @@ export async function enhanceSeries(
       }
       onProgress?.({ phase: "enhancing", done: end, total: slices, unit: "slices" });
     }
+    await writer.finish();
 
     let report: QualityReport | null = null;
     const seconds = (performance.now() - startMs) / 1000;
     if (images) {
       report = await writeReport(
-        series,
+        subject,
         method,
         images,
         rangeFindings,
         { ...options, strength, seconds },
         (name, text) => folder.writeFile(name, text),
       );
+      if (options.structuredReport) {
+        await writer.writeStructuredReport?.(report, {
+          method: method.enhancer.description.name,
+          parameters: method.enhancer.description.parameters,
+          measuredSlices: images.chosen.length,
+        });
+      }
     }
     signal?.throwIfAborted();
     await folder.commit();
     return {
       folder: folder.path,
       slices,
-      seriesInstanceUid: derived.seriesInstanceUid,
+      ...(writer.seriesInstanceUid === undefined ? {} : { seriesInstanceUid: writer.seriesInstanceUid }),
       rangeFindings,
-      seriesFindings: series.findings,
+      seriesFindings: subject.findings,
       report,
       seconds: (performance.now() - startMs) / 1000,
     };
@@ -272,7 +291,7 @@ export async function enhanceSeries(
 }
 
 async function writeReport(
-  series: Series,
+  subject: EnhancementSubject,
   method: EnhancementMethod,
   images: ReportImages,
   rangeFindings: readonly RangeFinding[],
@@ -284,20 +303,21 @@ async function writeReport(
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   };
   const { reference } = options;
-  const subject = {
+  const compared = {
     input: { name: reference?.noise === "shared" ? "low dose" : "input", volume: images.input },
     candidates: [{ name: "enhanced", volume: images.enhanced }],
     ...(reference
       ? {
           reference: {
             name: "original",
-            volume: await readSlices(reference.series, images.chosen, work),
+            volume: await readSlices(reference.scan, images.chosen, work),
             noise: reference.noise,
           },
         }
       : {}),
   };
-  const report = await compareVolumes(subject, work);
+  const report = await compareVolumes(compared, work);
+  const [slices, rows, columns] = subject.scan.geometry.size;
   const { name, parameters } = method.enhancer.description;
   const document = {
     tool: { name: "Alara", version: CODE_VERSION, statement: "For research use; not a medical device." },
@@ -309,22 +329,22 @@ async function writeReport(
       seconds: options.seconds,
     },
     measuredSlices: images.chosen,
-    seriesFacts: series.facts,
-    seriesFindings: series.findings,
+    seriesFacts: subject.facts,
+    seriesFindings: subject.findings,
     rangeFindings,
     quality: report,
   };
   await writeFile("report.json", `${JSON.stringify(document, null, 2)}\n`);
   const marks = rangeFindings.map((item) => `Outside the model's intended range: ${item.message}.`);
-  const warnings = series.findings
+  const warnings = subject.findings
     .filter((item) => item.severity === "warning")
     .map((item) => `${item.code}: ${item.message}.`);
   const html = await renderReport(
     report,
-    subject,
+    compared,
     {
       title: options.reportTitle ?? "CT enhancement",
-      subtitle: `${series.facts.slices} slices of ${series.facts.columns} × ${series.facts.rows}; ${images.chosen.length} measured and shown`,
+      subtitle: `${slices} slices of ${columns} × ${rows}; ${images.chosen.length} measured and shown`,
       run: {
         method: name,
         version: CODE_VERSION,
@@ -334,7 +354,7 @@ async function writeReport(
         ...(method.provider === undefined ? {} : { provider: method.provider }),
         ...(options.command === undefined ? {} : { command: options.command }),
       },
-      dose: listFacts(series).map(({ label, value }) => ({ label, value })),
+      dose: subject.factRows.map(({ label, value }) => ({ label, value })),
       createdAt: options.dateTime,
       notes: [...marks, ...warnings, ...(options.notes ?? [])],
     },

@@ -13,6 +13,7 @@ import { printNote, runCommand } from "./context.ts";
 import { enhanceSeries } from "./enhance-series.ts";
 import { openSeries } from "./input.ts";
 import { openMethod } from "./method-choice.ts";
+import { openScan } from "./volumes.ts";
 
 const SAMPLE = fileURLToPath(new URL("../../../samples/crlm-ct-1004/", import.meta.url));
 
@@ -38,7 +39,7 @@ async function start(
     try {
       const choice = parseSeriesChoice(options.series);
       const series = await openSeries(source, { ...context, ...choice });
-      const reference = isSample ? await openSeries(join(SAMPLE, "original"), context) : null;
+      const reference = isSample ? await openScan(join(SAMPLE, "original"), context) : null;
       const attribution = isSample
         ? readFileSync(join(SAMPLE, "ATTRIBUTION.md"), "utf8").trim().split(/\n\n+/)
         : [];
@@ -49,7 +50,7 @@ async function start(
         command: isSample ? "npm start" : "npm start -- <folder>",
         reportTitle: isSample ? "Abdomen at 25 % dose, enhanced" : "CT enhancement",
         notes: attribution.map((paragraph) => paragraph.replace(/^#+ /, "").replace(/\s+/g, " ")),
-        ...(reference ? { reference: { series: reference, noise: "shared" as const } } : {}),
+        ...(reference ? { reference: { scan: reference, noise: "shared" as const } } : {}),
       });
       printEnhanced({ ...result, folder: relative(process.cwd(), result.folder) || "." }, context);
       printNote("For research use; not a medical device.");

@@ -1,17 +1,22 @@
 /** `alara enhance <in> -o <dir>`: a derived DICOM series and a report. */
 import { existsSync } from "node:fs";
+import type { Unit } from "@alara/core";
 import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseSeriesChoice } from "../arguments.ts";
-import { type CommandContext, printNote, printResult, runCommand } from "../context.ts";
-import { type EnhanceSeriesResult, enhanceSeries } from "../enhance-series.ts";
+import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
+import { UNIT_NAMES } from "../convert-volume.ts";
+import { type EnhanceSeriesResult, enhanceSubject } from "../enhance-series.ts";
 import { openSeries } from "../input.ts";
 import { type MethodChoice, openMethod } from "../method-choice.ts";
 import { formatQualityTable } from "../quality-table.ts";
+import { createSeriesSubject, createVolumeSubject } from "../subjects.ts";
+import { openHuVolume, openScan } from "../volumes.ts";
 
 interface EnhanceCommandOptions extends MethodChoice {
   readonly output: string;
   readonly strength: string;
   readonly series?: string;
+  readonly unit?: Unit;
   readonly reference?: string;
   readonly referenceNoise: "none" | "independent" | "shared" | "unknown";
   readonly date?: string;
@@ -19,6 +24,7 @@ interface EnhanceCommandOptions extends MethodChoice {
   readonly keepPrivate?: boolean;
   readonly force?: boolean;
   readonly report: boolean;
+  readonly sr?: boolean;
   readonly json?: boolean;
 }
 
@@ -27,7 +33,7 @@ export function addEnhanceCommand(program: Command): void {
   program
     .command("enhance")
     .description("enhance a CT series: writes <dir>/series/*.dcm, report.html and report.json")
-    .argument("<in>", "DICOM folder or file")
+    .argument("<in>", "DICOM folder or file, or a volume file in Hounsfield units")
     .requiredOption("-o, --output <dir>", "output folder; must not exist or be empty")
     .option("--method <name>", "enhancement method, see `alara methods` (default: the shipped model)")
     .option("--model <bundle>", "model bundle: a shipped name or a folder, see `alara models`")
@@ -38,7 +44,12 @@ export function addEnhanceCommand(program: Command): void {
     )
     .option("--strength <number>", "0 keeps the original, 1 is full effect", "1")
     .option("--series <choice>", "which series of several: number as in `alara inspect`, or part of its UID")
-    .option("--reference <folder>", "DICOM folder to measure the result against, slice by slice")
+    .addOption(
+      new Option("--unit <name>", "what the values of volume files are, when they do not say").choices([
+        ...UNIT_NAMES,
+      ]),
+    )
+    .option("--reference <path>", "DICOM folder or volume file to measure the result against, slice by slice")
     .addOption(
       new Option("--reference-noise <kind>", "what noise the reference has")
         .choices(["none", "independent", "shared", "unknown"])
@@ -57,6 +68,7 @@ export function addEnhanceCommand(program: Command): void {
     .option("--threads <number>", "threads of the network (default: all cores)")
     .option("--providers <list>", "execution providers in order of preference", "cpu")
     .option("--no-report", "write the series only")
+    .option("--sr", "also write the report's numbers as a DICOM structured report, <dir>/report.dcm")
     .option("--json", "machine-readable output")
     .action((input: string, options: EnhanceCommandOptions) =>
       runCommand(options, (context) => enhance(input, options, context)),
@@ -73,27 +85,51 @@ async function enhance(
   const dateTime = parseMoment(options.date);
   const method = await openMethod(options);
   try {
-    const series = await openSeries(input, {
-      ...context,
-      ...choice,
-      damaged: options.force ? "continue" : "refuse",
-    });
+    const opened = await openHuVolume(input, options.unit);
+    if (opened !== undefined) refuseDicomOptions(options);
+    const subject =
+      opened === undefined
+        ? createSeriesSubject(
+            await openSeries(input, {
+              ...context,
+              ...choice,
+              damaged: options.force ? "continue" : "refuse",
+            }),
+          )
+        : createVolumeSubject(opened, "enhanced");
     const reference =
-      options.reference === undefined ? undefined : await openSeries(options.reference, context);
-    const result = await enhanceSeries(series, method, options.output, {
+      options.reference === undefined
+        ? undefined
+        : await openScan(options.reference, {
+            ...context,
+            ...(options.unit === undefined ? {} : { unit: options.unit }),
+          });
+    const result = await enhanceSubject(subject, method, options.output, {
       ...context,
       strength,
       dateTime,
       report: options.report,
+      structuredReport: options.sr === true,
       force: options.force === true,
       command: describeCommand(process.argv.slice(2)),
-      ...(reference ? { reference: { series: reference, noise: options.referenceNoise } } : {}),
+      ...(reference ? { reference: { scan: reference, noise: options.referenceNoise } } : {}),
       ...(options.suffix === undefined ? {} : { seriesDescriptionSuffix: options.suffix }),
       ...(options.keepPrivate ? { privateElements: "keep" as const } : {}),
     });
     printEnhanced(result, context);
   } finally {
     await method.enhancer.dispose();
+  }
+}
+
+/** Options that have no meaning for a volume file. */
+function refuseDicomOptions(options: EnhanceCommandOptions): void {
+  for (const [name, value] of [
+    ["--series", options.series],
+    ["--suffix", options.suffix],
+    ["--keep-private", options.keepPrivate],
+  ]) {
+    if (value !== undefined) throw new UsageError(`${name} is for DICOM, but the input is a volume file`);
   }
 }
 

@@ -1,0 +1,258 @@
+/**
+ * What can be enhanced, and what the result is written as: a DICOM series becomes a derived series, a volume file a
+ * volume file of the same format.
+ */
+import { createVolume } from "@alara/core";
+import {
+  createDerivedObject,
+  createDerivedSeries,
+  type DerivedSeriesOptions,
+  isIntegerType,
+  isSingleObject,
+  type SampleType,
+  type Series,
+  type SeriesFinding,
+  volumeFormats,
+} from "@alara/dicom";
+import { formatSliceFileName, type OutputFolder } from "@alara/dicom/node";
+import type { QualityReport } from "@alara/evaluate";
+import { listFacts } from "./facts.ts";
+import { createQualitySr, type QualitySrOptions } from "./quality-sr.ts";
+import { describeCode } from "./version.ts";
+import { createSeriesScan, createVolumeScan, type OpenedHuVolume, type Scan } from "./volumes.ts";
+
+/** Derived series are written as CT images. */
+const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
+
+/** What a result is made with, for its description and its identity. */
+export interface ResultRecipe {
+  readonly methodDescription: string;
+  readonly parameters: Readonly<Record<string, string | number>>;
+  readonly strength: number;
+  readonly modelDigest?: string;
+  readonly provider?: string;
+  /** ISO 8601. */
+  readonly dateTime: string;
+  readonly seriesDescriptionSuffix: string;
+  readonly transferSyntaxUid?: string;
+  readonly privateElements?: "remove" | "keep";
+}
+
+/** Takes a result slice by slice, in order. */
+export interface ResultWriter {
+  /** Of the new series; `undefined` for volume files. */
+  readonly seriesInstanceUid: string | undefined;
+  writeSlice(slice: number, hu: Float32Array, sourceSlices: readonly number[]): Promise<void>;
+  /** After the last slice. */
+  finish(): Promise<void>;
+  /** Writes the numbers as `report.dcm`; absent for volume files, which have no study. */
+  writeStructuredReport?(report: QualityReport, measured: MeasuredResult): Promise<void>;
+}
+
+/** What a structured report says besides its numbers. */
+export type MeasuredResult = Pick<QualitySrOptions, "method" | "parameters" | "measuredSlices">;
+
+/** Noteworthy things about an input. */
+export type SubjectFinding = Pick<SeriesFinding, "severity" | "message" | "breaksNeighbours"> & {
+  readonly code: string;
+};
+
+/** One input of `alara enhance`. */
+export interface EnhancementSubject {
+  readonly scan: Scan;
+  readonly isRegular: boolean;
+  readonly findings: readonly SubjectFinding[];
+  readonly sliceThicknessMm: number | undefined;
+  readonly tubeVoltageKv: { readonly minimum: number; readonly maximum: number } | undefined;
+  /** Label and value, for people. */
+  readonly factRows: readonly { readonly label: string; readonly value: string }[];
+  /** The same, for machines. */
+  readonly facts: unknown;
+  /** @throws DicomError for the recipe */
+  createWriter(folder: OutputFolder, recipe: ResultRecipe): Promise<ResultWriter>;
+}
+
+/** A CT series. */
+export function createSeriesSubject(series: Series): EnhancementSubject {
+  return {
+    scan: createSeriesScan(series),
+    isRegular: series.isRegular,
+    findings: series.findings,
+    sliceThicknessMm: series.facts.sliceThicknessMm,
+    tubeVoltageKv: series.facts.tubeVoltageKv,
+    factRows: listFacts(series),
+    facts: series.facts,
+    createWriter: async (folder, recipe) => {
+      const { modelDigest, provider, transferSyntaxUid, privateElements, ...rest } = recipe;
+      return createSeriesWriter(
+        series,
+        folder,
+        {
+          ...rest,
+          ...(modelDigest === undefined ? {} : { modelDigest }),
+          codeVersion: describeCode(),
+          ...(provider === undefined ? {} : { providerClass: provider }),
+          ...(transferSyntaxUid === undefined ? {} : { transferSyntaxUid }),
+          ...(privateElements === undefined ? {} : { privateElements }),
+        },
+        "series/",
+      );
+    },
+  };
+}
+
+/** Derived images on their way into a folder. */
+interface DerivedFiles {
+  readonly seriesInstanceUid: string;
+  readonly instances: readonly { readonly sopClassUid: string; readonly sopInstanceUid: string }[];
+  writeSlice(slice: number, hu: Float32Array, sources: readonly number[]): Promise<void>;
+  finish(): Promise<void>;
+}
+
+async function openDerivedImages(
+  series: Series,
+  folder: OutputFolder,
+  options: DerivedSeriesOptions,
+  prefix: string,
+): Promise<DerivedFiles> {
+  const derived = await createDerivedSeries(series, options);
+  return {
+    seriesInstanceUid: derived.seriesInstanceUid,
+    instances: derived.sopInstanceUids.map((sopInstanceUid) => ({
+      sopClassUid: CT_IMAGE_STORAGE,
+      sopInstanceUid,
+    })),
+    writeSlice: async (slice, hu, sources) => {
+      const bytes = await derived.writeInstance(slice, hu, sources);
+      await folder.writeFile(`${prefix}${formatSliceFileName(slice)}`, bytes);
+    },
+    finish: async () => undefined,
+  };
+}
+
+/** An enhanced object in gives one enhanced object out. */
+async function openDerivedObject(
+  series: Series,
+  folder: OutputFolder,
+  options: DerivedSeriesOptions,
+  prefix: string,
+): Promise<DerivedFiles> {
+  const derived = await createDerivedObject(series, options);
+  const { sopClassUid } = series.slices[0].summary;
+  return {
+    seriesInstanceUid: derived.seriesInstanceUid,
+    instances: [{ sopClassUid, sopInstanceUid: derived.sopInstanceUid }],
+    writeSlice: derived.setFrame,
+    finish: async () => folder.writeFile(`${prefix}multi-frame.dcm`, await derived.finish()),
+  };
+}
+
+/**
+ * Writes slices as a derived series into a folder.
+ *
+ * @param prefix - of the files' names; default none
+ * @throws DicomError as `createDerivedSeries`
+ */
+export async function createSeriesWriter(
+  series: Series,
+  folder: OutputFolder,
+  options: DerivedSeriesOptions,
+  prefix = "",
+): Promise<ResultWriter> {
+  const derived = isSingleObject(series)
+    ? await openDerivedObject(series, folder, options, prefix)
+    : await openDerivedImages(series, folder, options, prefix);
+  return {
+    seriesInstanceUid: derived.seriesInstanceUid,
+    writeSlice: derived.writeSlice,
+    finish: derived.finish,
+    writeStructuredReport: async (report, measured) => {
+      const bytes = await createQualitySr(series, report, {
+        ...measured,
+        derivedSeriesInstanceUid: derived.seriesInstanceUid,
+        derivedInstances: derived.instances,
+        strength: options.strength ?? 1,
+        ...(options.modelDigest === undefined ? {} : { modelDigest: options.modelDigest }),
+        dateTime: options.dateTime,
+      });
+      await folder.writeFile("report.dcm", bytes);
+    },
+  };
+}
+
+/**
+ * A volume file in HU. The result has its format, grid and unit; integers are written as int16, rounded, all else as
+ * float32.
+ *
+ * @param resultName - of the result's file, without extension
+ */
+export function createVolumeSubject(opened: OpenedHuVolume, resultName: string): EnhancementSubject {
+  const { volume, format, sampleType } = opened;
+  const { size, spacingMm } = volume.geometry;
+  return {
+    scan: createVolumeScan(volume),
+    isRegular: size[0] > 1,
+    findings: opened.findings.map(({ code, message }) => ({
+      code,
+      message,
+      severity: "warning",
+      breaksNeighbours: false,
+    })),
+    sliceThicknessMm: undefined,
+    tubeVoltageKv: undefined,
+    factRows: [
+      { label: "File", value: `${format}, ${sampleType}` },
+      { label: "Slice spacing", value: `${Number(spacingMm[0].toFixed(3))} mm` },
+      {
+        label: "Pixel spacing",
+        value: `${Number(spacingMm[1].toFixed(4))} × ${Number(spacingMm[2].toFixed(4))} mm`,
+      },
+      { label: "Matrix", value: `${size[2]} × ${size[1]}, ${size[0]} slices` },
+      { label: "Scan", value: "volume files carry no scanner, kernel or dose" },
+    ],
+    facts: { format, sampleType, unitSource: opened.unitSource, size, spacingMm },
+    createWriter: async (folder) => createVolumeWriter(opened, folder, resultName),
+  };
+}
+
+/** Collects slices and writes them as the volume file that they came from was written. */
+export function createVolumeWriter(
+  { volume, format, sampleType, scaling }: OpenedHuVolume,
+  folder: OutputFolder,
+  resultName: string,
+): ResultWriter {
+  const result = createVolume("HU", volume.geometry);
+  const plane = volume.geometry.size[1] * volume.geometry.size[2];
+  return {
+    seriesInstanceUid: undefined,
+    writeSlice: async (slice, hu) => result.data.set(hu, slice * plane),
+    finish: async () => {
+      const files = volumeFormats.get(format).write(result, {
+        baseName: resultName,
+        sampleType: chooseResultType(result.data, sampleType, scaling),
+      });
+      for (const file of files) await folder.writeFile(file.name, file.bytes);
+    },
+  };
+}
+
+/** Integers stay integers, with room for values that left the source's range; everything else is float32. */
+function chooseResultType(
+  data: Float32Array,
+  sampleType: SampleType,
+  { slope, intercept }: OpenedHuVolume["scaling"],
+): SampleType {
+  if (!isIntegerType(sampleType) || slope !== 1 || intercept !== 0) return "float32";
+  const [low, high] = findRange(data);
+  return low >= -32768 && high <= 32767 ? "int16" : "float32";
+}
+
+function findRange(data: Float32Array): readonly [number, number] {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of data) {
+    if (!(value >= low)) low = value;
+    if (!(value <= high)) high = value;
+  }
+  return [low, high];
+}
