@@ -10,6 +10,7 @@ import {
   deidentifyFile,
   readDicomFile,
   readItems,
+  readNumber,
   readText,
   readTexts,
   scanSeries,
@@ -419,6 +420,27 @@ describe("descriptions", () => {
       const dataset = await clean(bytes, { retain });
       expect(Buffer.from(writeDicomFile(dataset, "1.2.840.10008.1.2.1")).includes("ZQ")).toBe(false);
     }
+  });
+
+  it("tells numbers whose bytes happen to be printable from sentences", async () => {
+    const double = (value: number): Uint8Array => new Uint8Array(Float64Array.of(value).buffer);
+    const dataset = await clean(
+      makeCtSlice({
+        extra: [
+          [0x00189307, "FD", double(19.2)],
+          [0x00189309, "FD", double(46.3)],
+          [0x00189310, "FD", ascii("Mr Smith")],
+          [0x00189311, "UN", ascii("of Room 4 North.")],
+          [0x00280106, "SS", ascii("Mr Smith")],
+        ],
+      }),
+    );
+    expect([0x00189307, 0x00189309].map((tag) => readNumber(dataset, tag))).toEqual([19.2, 46.3]);
+    expect([0x00189310, 0x00189311, 0x00280106].map((tag) => look(dataset, tag))).toEqual([
+      "absent",
+      "absent",
+      "absent",
+    ]);
   });
 
   it("caps very old ages", async () => {

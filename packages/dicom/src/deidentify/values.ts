@@ -55,7 +55,7 @@ export function readValueText(bytes: Uint8Array): string {
 export function checkValue(tag: number, vr: string, bytes: Uint8Array): CheckedValue | undefined {
   const size = UNIT_BYTES[vr];
   if (size !== undefined) {
-    const isBroken = bytes.length % size !== 0 || (!vr.startsWith("O") && looksLikeText(bytes));
+    const isBroken = bytes.length % size !== 0 || (!vr.startsWith("O") && looksLikeText(vr, bytes));
     return isBroken ? undefined : { bytes, cut: false };
   }
   if (!isTextVr(vr)) return { bytes, cut: false };
@@ -73,9 +73,19 @@ export function checkValue(tag: number, vr: string, bytes: Uint8Array): CheckedV
   return { bytes: padToEven(value, vr), cut };
 }
 
-/** Eight bytes or more, all printable: no number that scanners write looks like that, a sentence in its place does. */
-function looksLikeText(bytes: Uint8Array): boolean {
-  return bytes.length >= 8 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+/**
+ * Eight bytes or more, all printable, and as floating point a number that nobody measures: a sentence, not a value.
+ * (19.2 as FD is printable too, but it is 19.2.)
+ */
+function looksLikeText(vr: string, bytes: Uint8Array): boolean {
+  if (bytes.length < 8 || !bytes.every((byte) => byte >= 0x20 && byte < 0x7f)) return false;
+  if (vr !== "FD" && vr !== "FL") return true;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length; at += vr === "FD" ? 8 : 4) {
+    const size = Math.abs(vr === "FD" ? view.getFloat64(at, true) : view.getFloat32(at, true));
+    if (!(size > 1e-9 && size < 1e12)) return true;
+  }
+  return false;
 }
 
 function fitsVr(tag: number, vr: string, value: string): boolean {
