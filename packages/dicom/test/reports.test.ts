@@ -158,7 +158,7 @@ describe("quality reports", () => {
 
   it("have no error for dciodvfy", async (context) => {
     const dciodvfy = requireTool(context, "dciodvfy", "dicom3tools");
-    using folder = createTemporaryFolder();
+    using folder = createTemporaryFolder("reports");
     const file = `${folder.path}/report.dcm`;
     writeFileSync(file, (await createReportCase()).bytes);
     const { stderr } = spawnSync(dciodvfy, [file], { encoding: "utf8" });
@@ -169,7 +169,7 @@ describe("quality reports", () => {
   it("are read by dcmtk as the golden says, and rendered", async (context) => {
     const dsrdump = requireTool(context, "dsrdump", "dcmtk");
     const dsr2html = requireTool(context, "dsr2html", "dcmtk");
-    using folder = createTemporaryFolder();
+    using folder = createTemporaryFolder("reports");
     const file = `${folder.path}/report.dcm`;
     writeFileSync(file, (await createReportCase()).bytes);
     const golden = readFileSync(new URL("golden/report.dump.txt", import.meta.url), "utf8");
@@ -283,7 +283,7 @@ describe("key objects", () => {
     ]);
     expect(readText(dataset, TAG.SOPInstanceUID)).not.toBe("1.2.3.9");
     expect((await rewriteReferences(before, targets)).dataset).toEqual(dataset);
-    using folder = createTemporaryFolder();
+    using folder = createTemporaryFolder("reports");
     const file = `${folder.path}/ko.dcm`;
     writeFileSync(file, writeDicomFile(dataset, TRANSFER_SYNTAX_UID.explicitLittleEndian));
     const dump = execFileSync(dsrdump, ["+Pu", file], { encoding: "utf8" });
@@ -339,7 +339,7 @@ describe("presentation states", () => {
   it("made by dcmpsmk are read, rewritten and still read by dcmtk", async (context) => {
     const dcmpsmk = requireTool(context, "dcmpsmk", "dcmtk");
     const dcmdump = requireTool(context, "dcmdump", "dcmtk");
-    using folder = createTemporaryFolder();
+    using folder = createTemporaryFolder("reports");
     const image = `${folder.path}/image.dcm`;
     const state = `${folder.path}/state.dcm`;
     const rewritten = `${folder.path}/rewritten.dcm`;
