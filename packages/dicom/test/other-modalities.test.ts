@@ -22,7 +22,7 @@ import {
 } from "@alara/dicom";
 import { findDataFolder, requireTool } from "@alara/testing";
 import { describe, expect, it } from "vitest";
-import { createMemorySource, explicit, item, makeCtSlice, uint16 } from "./make-dicom.ts";
+import { concat, createMemorySource, explicit, item, makeCtSlice, uint16, uint32 } from "./make-dicom.ts";
 import { validate } from "./validators.ts";
 
 const MR_ATTRIBUTES = {
@@ -106,6 +106,75 @@ describe("other modalities", () => {
     const asCt = await scanSeries([createMemorySource(map, "map")]);
     expect(asCt.skipped[0].code).toBe("NOT_HU");
     expect((await scanAny([map])).series[0].unit).toBe("arbitrary");
+  });
+});
+
+describe("enhanced MR", () => {
+  const text = (tag: number, vr: string, value: string): Uint8Array => explicit(tag, vr, value);
+  const macro = (tag: number, ...elements: readonly Uint8Array[]): Uint8Array =>
+    explicit(tag, "SQ", item(concat(...elements)));
+
+  /** Three planes at two moments; each frame has its own slope, as some scanners write them. */
+  function makeEnhancedMr(): Uint8Array {
+    const frames = [0, 1, 2, 3, 4, 5].map((i) =>
+      item(
+        concat(
+          macro(
+            TAG.FrameContentSequence,
+            text(TAG.StackID, "SH", "1"),
+            explicit(TAG.TemporalPositionIndex, "UL", uint32(1 + Math.floor(i / 3))),
+          ),
+          macro(TAG.PlanePositionSequence, text(TAG.ImagePositionPatient, "DS", `${2 * (i % 3)}\\0\\0`)),
+          macro(
+            TAG.PixelValueTransformationSequence,
+            text(TAG.RescaleIntercept, "DS", "0"),
+            text(TAG.RescaleSlope, "DS", String(i + 1)),
+            text(TAG.RescaleType, "LO", "US"),
+          ),
+        ),
+      ),
+    );
+    const shared = concat(
+      macro(TAG.PlaneOrientationSequence, text(TAG.ImageOrientationPatient, "DS", "0\\1\\0\\0\\0\\-1")),
+      macro(
+        TAG.PixelMeasuresSequence,
+        text(TAG.SliceThickness, "DS", "2"),
+        text(TAG.PixelSpacing, "DS", "0.9\\0.9"),
+      ),
+    );
+    return makeCtSlice({
+      modality: "MR",
+      sopClass: "1.2.840.10008.5.1.4.1.1.4.1",
+      rows: 2,
+      columns: 2,
+      pixels: uint16(...Array.from({ length: 24 }, () => 10)),
+      omit: [TAG.ImagePositionPatient, TAG.ImageOrientationPatient, TAG.PixelSpacing, TAG.RescaleSlope],
+      extra: [
+        [TAG.NumberOfFrames, "IS", "6"],
+        [TAG.SharedFunctionalGroupsSequence, "SQ", item(shared)],
+        [TAG.PerFrameFunctionalGroupsSequence, "SQ", concat(...frames)],
+      ],
+    });
+  }
+
+  it("gives one volume per moment, each frame by its own slope", async () => {
+    const bytes = makeEnhancedMr();
+    expect((await scanSeries([createMemorySource(bytes, "mr")])).skipped[0].code).toBe("NOT_CT");
+    const { series, skipped } = await scanAny([bytes]);
+    expect(skipped).toEqual([]);
+    expect(series.map((one) => one.slices.map(({ summary }) => summary.temporalPosition))).toEqual(
+      expect.arrayContaining([
+        [1, 1, 1],
+        [2, 2, 2],
+      ]),
+    );
+    for (const one of series) {
+      const volume = await readImageVolume(one);
+      expect(volume.unit).toBe("arbitrary");
+      const values = one.slices.map((_, i) => getSliceData(volume, i)[0]);
+      expect(values).toEqual(one.slices.map(({ summary }) => 10 * (summary.frame + 1)));
+      expect(volume.geometry.spacingMm.slice(1)).toEqual([0.9, 0.9]);
+    }
   });
 });
 
