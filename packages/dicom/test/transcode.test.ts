@@ -1,0 +1,83 @@
+/** One object in every writable transfer syntax: the same elements, the same pixels, the same UID. */
+import { describe, expect, it } from "vitest";
+import { readFrameBytes } from "../src/codecs/encapsulation.ts";
+import { readFrameFormat } from "../src/codecs/frame-format.ts";
+import { transferSyntaxes } from "../src/codecs/transfer-syntaxes.ts";
+import { convertToImplicit } from "../src/dataset/convert.ts";
+import type { DicomFile } from "../src/dataset/dataset.ts";
+import { readDicomFile, readItems } from "../src/dataset/read.ts";
+import { TAG } from "../src/dataset/tags.ts";
+import { readText, readUid } from "../src/dataset/values.ts";
+import { DicomError } from "../src/errors.ts";
+import { transcodeFile } from "../src/objects/transcode.ts";
+import { concat, explicit, item, makeCtSlice } from "./make-dicom.ts";
+
+const SEQUENCE = 0x00081140;
+const PRIVATE = 0x00091001;
+
+const source = readDicomFile(
+  makeCtSlice({
+    extra: [
+      [SEQUENCE, "SQ", item(concat(explicit(0x00081150, "UI", "1.2"), explicit(0x00081155, "UI", "1.2.3")))],
+      [0x00090010, "LO", "ALARA TEST"],
+      [PRIVATE, "UN", Uint8Array.of(1, 2, 3, 4)],
+      [0x00101010, "AS", "040Y"],
+    ],
+  }),
+);
+
+const writable = [...transferSyntaxes.entries()].filter(
+  ([, syntax]) =>
+    !syntax.lossy &&
+    syntax.storage !== "big-endian" &&
+    (!syntax.encapsulated || syntax.encodeFrame !== undefined),
+);
+
+async function readPixels(file: DicomFile): Promise<Uint8Array> {
+  return (await readFrameBytes(file, readFrameFormat(file.dataset))).slice();
+}
+
+describe.each(writable.map(([uid, syntax]) => [syntax.name, uid] as const))("%s", (_, uid) => {
+  it("keeps every element and pixel, and back again", async () => {
+    const there = readDicomFile(await transcodeFile(source, uid));
+    expect(readUid(there.meta, TAG.TransferSyntaxUID)).toBe(uid);
+    expect(readUid(there.dataset, TAG.SOPInstanceUID)).toBe(readUid(source.dataset, TAG.SOPInstanceUID));
+    expect(await readPixels(there)).toEqual(await readPixels(source));
+    for (const element of source.dataset.elements.values()) {
+      if (element.tag === TAG.PixelData || element.tag === SEQUENCE) continue;
+      expect(there.dataset.elements.get(element.tag)?.bytes).toEqual(element.bytes);
+    }
+    const [reference] = readItems(there.dataset, SEQUENCE) ?? [];
+    expect(readText(reference, 0x00081155)).toBe("1.2.3");
+    const back = readDicomFile(await transcodeFile(there, source.transferSyntaxUid));
+    expect(await readPixels(back)).toEqual(await readPixels(source));
+    expect([...back.dataset.elements.keys()]).toEqual([...source.dataset.elements.keys()]);
+  });
+});
+
+it("refuses lossy targets and colour that would be re-encoded", async () => {
+  const refuse = async (file: DicomFile, uid: string): Promise<string> => {
+    try {
+      await transcodeFile(file, uid);
+      return "written";
+    } catch (error) {
+      return error instanceof DicomError ? error.code : "untyped";
+    }
+  };
+  expect(await refuse(source, "1.2.840.10008.1.2.4.81")).toBe("UNSUPPORTED_TRANSFER_SYNTAX");
+  const colour = makeCtSlice({
+    samplesPerPixel: 3,
+    photometric: "RGB",
+    pixels: new Uint8Array(4 * 6 * 3 * 2),
+  });
+  expect(await refuse(readDicomFile(colour), "1.2.840.10008.1.2.5")).toBe("UNSUPPORTED_PHOTOMETRIC");
+  expect(await refuse(readDicomFile(colour), "1.2.840.10008.1.2")).toBe("written");
+});
+
+it("writes sequences in implicit VR as items of defined length", () => {
+  const implicit = convertToImplicit(source.dataset);
+  expect(convertToImplicit(implicit)).toBe(implicit);
+  const [reference] = readItems(implicit, SEQUENCE) ?? [];
+  expect(reference.encoding).toBe("implicit-le");
+  expect(readText(reference, 0x00081150)).toBe("1.2");
+});
