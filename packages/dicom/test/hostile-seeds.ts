@@ -178,7 +178,8 @@ export interface GoldenFrame {
   readonly encoded: Uint8Array;
 }
 
-function readGoldenFrames(): GoldenFrame[] {
+/** The frozen frames. */
+export function readGoldenFrames(): GoldenFrame[] {
   const text = readFileSync(new URL("golden/hostile-frames.json", import.meta.url), "utf8");
   const { frames } = JSON.parse(text) as { frames: (Omit<GoldenFrame, "encoded"> & { encoded: string })[] };
   return frames.map((frame) => ({ ...frame, encoded: new Uint8Array(Buffer.from(frame.encoded, "base64")) }));

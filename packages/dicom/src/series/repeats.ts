@@ -2,6 +2,7 @@
  * Images that occur more than once: copies of a file, one instance in two transfer syntaxes, one image under two
  * UIDs. What is the same is dropped and said; what is not stays, with a finding or a code.
  */
+import { computeSha256 } from "@alara/core";
 import type { DicomFile } from "../dataset/dataset.ts";
 import { readDicomFile } from "../dataset/read.ts";
 import { DicomError } from "../errors.ts";
@@ -149,27 +150,48 @@ export async function dropRepeatedPixels(
   return { slices: groups.flat().filter((slice) => !dropped.has(slice)), skipped };
 }
 
-/** The slices of one position that repeat an earlier one of it. */
+/**
+ * The slices of one position that repeat an earlier one of it. Each is decoded once and known by its digest: a file of
+ * thousands of frames at one position costs as many decodings, not their square.
+ */
 async function findCopies(
   place: readonly ScannedSlice[],
   options: RepeatOptions,
 ): Promise<{ readonly slice: ScannedSlice; readonly like: ScannedSlice }[]> {
   const copies: { slice: ScannedSlice; like: ScannedSlice }[] = [];
-  const kept: { readonly slice: ScannedSlice; readonly file: DicomFile }[] = [];
+  const known = new Map<string, ScannedSlice>();
+  let opened: { readonly source: InstanceSource; readonly file: DicomFile | undefined } | undefined;
   for (const slice of place) {
     options.signal?.throwIfAborted();
-    const bytes = await slice.source.read();
-    const file = await catchCoded(async () => readDicomFile(bytes, pickLimits(options)));
-    if (file === undefined) continue;
-    let like: ScannedSlice | undefined;
-    for (const earlier of kept) {
-      const isSame = await catchCoded(() =>
-        haveSamePixels(earlier.file, file, earlier.slice.summary, slice.summary),
-      );
-      if (isSame === true && haveSamePlace(earlier.slice.summary, slice.summary)) like = earlier.slice;
+    const { source, summary } = slice;
+    if (opened?.source !== source) {
+      const bytes = await source.read();
+      opened = { source, file: await catchCoded(async () => readDicomFile(bytes, pickLimits(options))) };
     }
-    if (like === undefined) kept.push({ slice, file });
+    const { file } = opened;
+    if (file === undefined) continue;
+    const digest = await catchCoded(() => computePixelDigest(file, summary));
+    if (digest === undefined) continue;
+    const like = known.get(digest);
+    if (like === undefined) known.set(digest, slice);
     else copies.push({ slice, like });
   }
   return copies;
+}
+
+/** Equal for images that lie in one place and mean the same, padding too. */
+async function computePixelDigest(file: DicomFile, summary: InstanceSummary): Promise<string> {
+  const { format, values, paddingMask } = await decodeGrayscale(file, { frame: summary.frame });
+  const { positionMm, columnDirection, rowDirection, pixelSpacingMm } = summary;
+  const pixels = await computeSha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  const padding = paddingMask === undefined ? "" : await computeSha256(paddingMask);
+  return JSON.stringify([
+    format.unit,
+    pixels,
+    padding,
+    positionMm,
+    columnDirection,
+    rowDirection,
+    pixelSpacingMm,
+  ]);
 }
