@@ -156,6 +156,16 @@ export {
   readGrayscaleFormat,
   readHuFormat,
 } from "./images/pixels.ts";
+export {
+  type DicomJsonDataset,
+  type DicomJsonElement,
+  type DicomJsonName,
+  type DicomJsonValue,
+  type ReadDicomJsonOptions,
+  readDicomJson,
+  type WriteDicomJsonOptions,
+  writeDicomJson,
+} from "./json/dicom-json.ts";
 export { DEFAULT_DICOM_LIMITS, type DicomLimits } from "./limits.ts";
 export {
   DICOMDIR_SOP_CLASS_UID,

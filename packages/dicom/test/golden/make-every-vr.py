@@ -129,7 +129,8 @@ with tempfile.TemporaryDirectory() as folder:
             target = folder + "/target.dcm"
             subprocess.run(["dcmconv", *option.split(), source, target], check=True)
             files[name] = base64.b64encode(open(target, "rb").read()).decode()
-        out["sets"].append({"bits": bits, "pixels": values, "elements": describe(pydicom.dcmread(source)), "files": files})
+        model = json.loads(subprocess.run(["dcm2json", source], capture_output=True, check=True).stdout)
+        out["sets"].append({"json": model, "bits": bits, "pixels": values, "elements": describe(pydicom.dcmread(source)), "files": files})
 target = pathlib.Path(__file__).with_name("every-vr.json")
 target.write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n")
 print(target, target.stat().st_size)
