@@ -16,8 +16,9 @@ import {
 } from "../dataset/elements.ts";
 import { readItems } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
-import { isValidUid, readText } from "../dataset/values.ts";
+import { readText } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
+import { completeUids } from "../images/identity.ts";
 import { cleanDataset } from "./clean-dataset.ts";
 import {
   BASIC_PROFILE_CODE,
@@ -89,7 +90,8 @@ export function readPatientIdentity(dataset: DicomDataset): PatientIdentity {
  * @returns explicit VR (implicit input is converted), pixel data byte for byte as they were
  * @throws DicomError `UNSUPPORTED_OBJECT` for what is not an image of a standard class, `BURNED_IN_TEXT` when the
  * pixels may carry text and that is not allowed, `OUT_OF_RANGE` for contradicting options or a patient missing in the
- * table of new IDs, `MISSING_ATTRIBUTE` without SOP Instance UID, and as reading sequences throws
+ * table of new IDs, `MISSING_ATTRIBUTE` without SOP Instance UID, `INVALID_VALUE` when UIDs are missing
+ * and others are none, and as reading sequences throws
  * @remarks PS3.15 2026d §E.2, §E.3. Tested with a marker in every attribute of the dictionary, nested and private.
  * What is not done: docs/guide/deidentify.md.
  */
@@ -98,7 +100,7 @@ export async function deidentifyFile(file: DicomFile, options: DeidentifyOptions
   if (retain.has("full-dates") && retain.has("modified-dates")) {
     throw new DicomError("OUT_OF_RANGE", "dates are kept either in full or modified; choose one of the two");
   }
-  const source = fillIdentity(convertToExplicit(file.dataset), file.meta);
+  const source = convertToExplicit((await completeObject(file)).dataset);
   const sopClassUid = readText(source, TAG.SOPClassUID) ?? "";
   const isImage = IMAGE_CLASSES.some((uid) => sopClassUid === uid || sopClassUid.startsWith(`${uid}.`));
   if (!isStandardClass(sopClassUid) || !isImage) {
@@ -158,19 +160,11 @@ export async function deidentifyFile(file: DicomFile, options: DeidentifyOptions
   };
 }
 
-/** SOP Class and Instance UID from the file meta information where the dataset has none, as other tools leave them. */
-function fillIdentity(dataset: DicomDataset, meta: DicomDataset): DicomDataset {
-  const edits = new Map<number, DicomElement>();
-  for (const [tag, metaTag] of [
-    [TAG.SOPClassUID, TAG.MediaStorageSOPClassUID],
-    [TAG.SOPInstanceUID, TAG.MediaStorageSOPInstanceUID],
-  ]) {
-    const uid = readText(meta, metaTag);
-    if (readText(dataset, tag) === undefined && uid !== undefined && isValidUid(uid)) {
-      edits.set(tag, createTextElement(tag, uid));
-    }
-  }
-  return edits.size === 0 ? dataset : editDataset(dataset, edits);
+/** The object with the UIDs that other tools emptied. Objects that have theirs are not judged by them. */
+async function completeObject(file: DicomFile): Promise<DicomFile> {
+  const uids = [TAG.SOPClassUID, TAG.SOPInstanceUID, TAG.StudyInstanceUID, TAG.SeriesInstanceUID];
+  const isComplete = uids.every((tag) => readText(file.dataset, tag) !== undefined);
+  return isComplete ? file : (await completeUids(file)).file;
 }
 
 /** Name and ID are always there, also where the original lacks them (type 2). */
