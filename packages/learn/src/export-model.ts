@@ -15,8 +15,9 @@ export interface ExportOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Names of the exported model's input and output. */
+/** Name of the exported model's input. */
 export const MODEL_INPUT = "input";
+/** Name of the exported model's output. */
 export const MODEL_OUTPUT = "output";
 
 /**
