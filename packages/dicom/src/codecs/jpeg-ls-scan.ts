@@ -126,14 +126,15 @@ class ScanDecoder {
   private readonly wrap: number;
   private readonly bitsPerError: number;
   private readonly limit: number;
+  /** Zeros that say that a regular sample's error follows as it is. */
+  private readonly escapeZeros: number;
   private readonly quantised: Int8Array;
 
-  // Context variables, T.87 §A.2.1; the last two contexts are the run interruptions'.
-  private readonly magnitudes: Int32Array;
-  private readonly biases = new Int32Array(RUN_CONTEXT);
-  private readonly corrections = new Int32Array(RUN_CONTEXT);
-  private readonly counts = new Int32Array(RUN_CONTEXT + 2).fill(1);
-  private readonly negatives = new Int32Array(2);
+  /**
+   * Context variables, T.87 §A.2.1, four to a context: count N, magnitude A, bias B, correction C. The last two
+   * contexts are the run interruptions', which have the number of negative errors Nn in the place of B.
+   */
+  private readonly contexts: Int32Array;
   /** Whether the last run ended before the line did, so that a sample follows. */
   private isInterrupted = false;
   private runIndex = 0;
@@ -155,7 +156,12 @@ class ScanDecoder {
     const bitsPerSample = Math.max(2, ceilLog2(maxValue + 1));
     this.limit = 2 * (bitsPerSample + Math.max(8, bitsPerSample));
     this.quantised = createQuantiser(scan);
-    this.magnitudes = new Int32Array(RUN_CONTEXT + 2).fill(Math.max(2, Math.floor((range + 32) / 64)));
+    this.escapeZeros = this.limit - this.bitsPerError - 1;
+    this.contexts = new Int32Array(4 * (RUN_CONTEXT + 2));
+    for (let at = 0; at < this.contexts.length; at += 4) {
+      this.contexts[at] = 1;
+      this.contexts[at + 1] = Math.max(2, Math.floor((range + 32) / 64));
+    }
   }
 
   private checkPosition(): void {
@@ -209,60 +215,63 @@ class ScanDecoder {
 
   /** T.87 §A.7.2; `type` 1 when both neighbours are alike. */
   private readRunInterruption(a: number, b: number, type: 0 | 1): number {
-    const { counts, magnitudes, negatives } = this;
-    const context = RUN_CONTEXT + type;
-    const magnitude = magnitudes[context] + (type === 1 ? counts[context] >> 1 : 0);
-    const k = this.findGolombParameter(counts[context], magnitude);
+    const { contexts } = this;
+    const at = 4 * (RUN_CONTEXT + type);
+    const count = contexts[at];
+    const k = this.findGolombParameter(count, contexts[at + 1] + (type === 1 ? count >> 1 : 0));
     const mapped = this.readGolomb(k, this.limit - RUN_ORDERS[this.runIndex] - 1);
     const sum = mapped + type;
     const odd = (sum & 1) === 1;
-    const size = (sum + (odd ? 1 : 0)) / 2;
-    const isNegative = (k !== 0 || 2 * negatives[type] >= counts[context]) === odd;
-    const error = isNegative ? -size : size;
-    if (error < 0) negatives[type]++;
-    magnitudes[context] += (mapped + 1 - type) >> 1;
-    if (counts[context] === this.reset) {
-      magnitudes[context] >>= 1;
-      counts[context] >>= 1;
-      negatives[type] >>= 1;
+    const size = (sum + 1) >> 1;
+    const isNegative = (k !== 0 || 2 * contexts[at + 2] >= count) === odd;
+    // Subtracted, since −0 would leave the integers.
+    const error = isNegative ? 0 - size : size;
+    if (error < 0) contexts[at + 2]++;
+    contexts[at + 1] += (mapped + 1 - type) >> 1;
+    if (count === this.reset) {
+      for (let i = at; i < at + 3; i++) contexts[i] >>= 1;
     }
-    counts[context]++;
-    return this.reconstruct(type === 1 ? a : b, type === 0 && a > b ? -error : error);
+    contexts[at]++;
+    return this.reconstruct(type === 1 ? a : b, type === 0 && a > b ? 0 - error : error);
   }
 
   /** T.87 §A.4–A.6 for the sample with neighbours a (left), b (above), c (above left). */
   private readRegular(a: number, b: number, c: number, signedContext: number): number {
-    const { maxValue, near, counts, magnitudes, biases, corrections, view } = this;
-    const isFlipped = signedContext < 0;
-    const context = isFlipped ? -signedContext : signedContext;
-    let prediction: number;
-    if (c >= (a > b ? a : b)) prediction = a < b ? a : b;
-    else if (c <= (a < b ? a : b)) prediction = a > b ? a : b;
-    else prediction = a + b - c;
-    prediction += isFlipped ? -corrections[context] : corrections[context];
+    const { maxValue, contexts, view, position } = this;
+    // 0, or −1 where the context is flipped: (x ^ flip) − flip then changes the sign of x.
+    const flip = signedContext >> 31;
+    const at = ((signedContext ^ flip) - flip) << 2;
+    let count = contexts[at];
+    let magnitude = contexts[at + 1];
+    let bias = contexts[at + 2];
+    const correction = contexts[at + 3];
+    const low = a < b ? a : b;
+    const high = a < b ? b : a;
+    let prediction = (c >= high ? low : c <= low ? high : a + b - c) + (correction ^ flip) - flip;
     if (prediction < 0) prediction = 0;
     else if (prediction > maxValue) prediction = maxValue;
 
-    let count = counts[context];
-    let magnitude = magnitudes[context];
-    const k = this.findGolombParameter(count, magnitude);
+    // T.87 §A.5.1: the smallest k with count · 2^k ≥ magnitude.
+    let k = Math.clz32(count) - Math.clz32(magnitude);
+    if (k < 0) k = 0;
+    else if (count << k < magnitude) k++;
     // The common short code in one look, else the long way.
-    const { position } = this;
     const hold = view.getUint32(position >>> 3) << (position & 7);
     const zeros = Math.clz32(hold);
     let mapped: number;
-    if (zeros + k < 24 && zeros < this.limit - this.bitsPerError - 1) {
+    if (zeros + k < 24 && zeros < this.escapeZeros) {
       mapped = (zeros << k) | (((hold << zeros) & 0x7fffffff) >>> (31 - k));
       this.position = position + zeros + 1 + k;
     } else {
+      if (k > MAX_GOLOMB_PARAMETER) throw damaged("a context is out of range");
       mapped = this.readGolomb(k, this.limit);
     }
-    let error = (mapped & 1) === 0 ? mapped >> 1 : -((mapped + 1) >> 1);
-    let bias = biases[context];
-    if (k === 0 && near === 0 && 2 * bias <= -count) error = -error - 1;
+    let error = (mapped >>> 1) ^ -(mapped & 1);
+    const { near } = this;
+    if (k === 0 && near === 0 && 2 * bias <= -count) error = ~error;
 
     // Update, T.87 §A.6.
-    bias += error * this.step;
+    bias += near === 0 ? error : error * this.step;
     magnitude += error < 0 ? -error : error;
     if (count === this.reset) {
       magnitude >>= 1;
@@ -272,17 +281,17 @@ class ScanDecoder {
     count++;
     if (bias <= -count) {
       bias += count;
-      if (corrections[context] > -128) corrections[context]--;
+      if (correction > -128) contexts[at + 3] = correction - 1;
       if (bias <= -count) bias = -count + 1;
     } else if (bias > 0) {
       bias -= count;
-      if (corrections[context] < 127) corrections[context]++;
+      if (correction < 127) contexts[at + 3] = correction + 1;
       if (bias > 0) bias = 0;
     }
-    magnitudes[context] = magnitude;
-    biases[context] = bias;
-    counts[context] = count;
-    return this.reconstruct(prediction, isFlipped ? -error : error);
+    contexts[at] = count;
+    contexts[at + 1] = magnitude;
+    contexts[at + 2] = bias;
+    return this.reconstruct(prediction, (error ^ flip) - flip);
   }
 
   /** Length of the run that starts at `column` (T.87 §A.7.1); sets `isInterrupted`. */
