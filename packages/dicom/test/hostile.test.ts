@@ -220,7 +220,7 @@ describe("values that lie", () => {
       ["skewed", makeCtSlice({ orientation: [1, 0, 0, 1, 0, 0] }), "INVALID_VALUE"],
       ["bits", makeCtSlice({ bitsStored: 12, highBit: 5 }), "INVALID_VALUE"],
       ["12 allocated", makeCtSlice({ bitsAllocated: 12 }), "UNSUPPORTED_PIXEL_FORMAT"],
-      ["syntax", part10(new Uint8Array(0), "1.2.840.10008.1.2.4.91"), "UNSUPPORTED_TRANSFER_SYNTAX"],
+      ["syntax", part10(new Uint8Array(0), "1.2.840.10008.1.2.4.100"), "UNSUPPORTED_TRANSFER_SYNTAX"],
       ["text", ascii("This is a letter, not an image. ".repeat(20)), "NOT_DICOM"],
     ];
     const { series, skipped } = await scanSeries(

@@ -87,6 +87,12 @@ export function findObjectKind(sopClassUid: string): ObjectKind {
   return best[1];
 }
 
+/** A code string (VR CS); anything else that stands there could be a name, and is left out. */
+function readCode(file: DicomFile, tag: number): string | undefined {
+  const text = readText(file.dataset, tag);
+  return text !== undefined && /^[A-Z0-9_ ]{1,16}$/.test(text) ? text : undefined;
+}
+
 /**
  * Says what an object is. Without a SOP class it is an image when it has pixels, else another object.
  *
@@ -99,7 +105,7 @@ export function summariseObject(file: DicomFile): ObjectSummary {
   return {
     kind: sopClassUid === undefined ? (hasPixels ? "image" : "other object") : findObjectKind(sopClassUid),
     sopClassUid,
-    modality: readText(file.dataset, TAG.Modality),
+    modality: readCode(file, TAG.Modality),
     seriesInstanceUid: readUid(file.dataset, TAG.SeriesInstanceUID),
   };
 }
