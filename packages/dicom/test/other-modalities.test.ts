@@ -288,6 +288,15 @@ describe("writeUltrasound", () => {
     ).rejects.toMatchObject({ code: "UNSUPPORTED_TRANSFER_SYNTAX" });
   });
 
+  it("refuses pixel data of 4 GiB before it allocates any", async () => {
+    const frame = new Uint8Array(1024 * 1024);
+    const image = { rows: 1024, columns: 1024, kind: "gray", frameTimeMs: 40 } as const;
+    const frames = Array.from({ length: 4096 }, () => frame);
+    await expect(writeUltrasound({ ...image, frames }, MR_ATTRIBUTES)).rejects.toMatchObject({
+      code: "LIMIT_EXCEEDED",
+    });
+  });
+
   it("dciodvfy finds no error and no warning in MR and ultrasound", async (context) => {
     const tool = requireTool(context, "dciodvfy", "dicom3tools");
     for (const bytes of (await makeMr()).files) expect(validate(tool, bytes)).toEqual([]);

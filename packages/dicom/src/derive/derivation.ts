@@ -59,7 +59,8 @@ export interface DerivedSeriesOptions {
   readonly transferSyntaxUid?: string;
   /**
    * The grid of the new slices where it is not the source's: another matrix in the same directions (see refineGrid),
-   * and for regular series other slices too. Overlays are then removed whatever `overlays` says.
+   * and for regular series other slices too. Overlays are then removed whatever `overlays` says; Slice Thickness
+   * stays, since it tells how thick a slice was measured.
    */
   readonly geometry?: GridGeometry;
 }

@@ -163,6 +163,11 @@ function getSlicePosition(geometry: GridGeometry, slice: number): number[] {
   return originMm.map((origin, axis) => origin + slice * spacingMm[0] * direction.slice[axis]);
 }
 
+/** Turning a grid leaves cosines like 6e-17 where 0 is meant. */
+function roundCosine(value: number): number {
+  return Number(value.toFixed(12));
+}
+
 interface SeriesUids {
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
@@ -212,8 +217,8 @@ function createSharedElements(
     createIntegerElement(TAG.SeriesNumber, attributes.seriesNumber ?? 1),
     createIntegerElement(TAG.AcquisitionNumber, 1),
     createDecimalElement(TAG.ImageOrientationPatient, [
-      ...geometry.direction.column,
-      ...geometry.direction.row,
+      ...geometry.direction.column.map(roundCosine),
+      ...geometry.direction.row.map(roundCosine),
     ]),
     text(TAG.FrameOfReferenceUID, uids.frameOfReferenceUid),
     text(TAG.PositionReferenceIndicator, ""),
