@@ -18,7 +18,7 @@ import { DicomError } from "../errors.ts";
 import { hasFunctionalGroups, readFrameDataset } from "../images/functional-groups.ts";
 import type { InstanceSummary } from "../images/instance.ts";
 import { encodeHu, readHuFormat } from "../images/pixels.ts";
-import { createClassicElements } from "../objects/enhanced-groups.ts";
+import { createClassicElements } from "../objects/classic-elements.ts";
 import { createPixelData } from "../objects/pixel-data.ts";
 import { listReferences } from "../objects/references.ts";
 import { readSeriesFile, type Series } from "../series/series.ts";

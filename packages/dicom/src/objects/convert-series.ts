@@ -16,7 +16,8 @@ import { DicomError } from "../errors.ts";
 import { readFrameDataset } from "../images/functional-groups.ts";
 import { readHuFormat } from "../images/pixels.ts";
 import { readSeriesFile, type Series } from "../series/series.ts";
-import { createClassicElements, type EnhancedKind } from "./enhanced-groups.ts";
+import { createClassicElements } from "./classic-elements.ts";
+import type { EnhancedKind } from "./enhanced-groups.ts";
 import { requireSameFormat, writeEnhancedObject } from "./enhanced-object.ts";
 import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
 import {

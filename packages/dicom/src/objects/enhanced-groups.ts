@@ -1,13 +1,12 @@
 /**
  * Where the attributes of classic CT images go in an enhanced object (PS3.3 C.7.6.16, C.8.15.3 and, for converted
- * ones, C.7.6.16.2.25–26): top level, a functional group, or an Unassigned Converted Attributes macro; and back. Works
- * on datasets alone and knows no pixels.
+ * ones, C.7.6.16.2.25–26): top level, a functional group, or an Unassigned Converted Attributes macro. Works
+ * on datasets alone and knows no pixels; classic-elements.ts goes back.
  */
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import {
   type CodedConcept,
   createCodeItem,
-  createDecimalElement,
   createDoubleElement,
   createElement,
   createSequenceElement,
@@ -15,146 +14,12 @@ import {
   createTextElement,
 } from "../dataset/elements.ts";
 import { TAG } from "../dataset/tags.ts";
-import { readNumber, readNumbers, readText, readTexts } from "../dataset/values.ts";
-import { findAnatomicRegion, readCodedBodyPart } from "../images/body-parts.ts";
+import { readNumber, readNumbers, readText } from "../dataset/values.ts";
+import { findAnatomicRegion } from "../images/body-parts.ts";
+import { CT_FACTS, CT_MACROS, MACROS, RENAMED, REPLACED, TOP_LEVEL } from "./enhanced-tables.ts";
 
 /** Enhanced CT, or the class that the standard has for what scanners once wrote as single slices. */
 export type EnhancedKind = "enhanced" | "legacy-converted";
-
-/** Attributes of patient, study, series, equipment and frame of reference that stay at the top level, by module. */
-const TOP_LEVEL: ReadonlySet<number> = new Set(
-  [
-    // SOP Common (C.12.1)
-    "00080005 00080012 00080013 00080014 00080016 00080018 00080201 0018A001",
-    // General Study, Patient Study, General Series, CT Series
-    "00080020 00080021 00080030 00080031 00080050 00080051 00080060 00080090 00081030 00081032 0008103E 0008103F",
-    "00081048 00081049 00081050 00081052 00081060 00081062 00081070 00081072 00081080 00081084 00081110 00081111",
-    "00180015 00181030 00185100 0020000D 0020000E 00200010 00200011 00200060 00400244 00400245 00400253",
-    "00400254 00400275 00400280",
-    // Frame of Reference, Synchronization
-    "00200052 00201040 00200200",
-    // General and Enhanced General Equipment
-    "00080070 00080080 00080081 00081010 00081040 00081090 00181000 00181020 00181050 00181200 00181201",
-    "00280120 00280121",
-    // Contrast/Bolus
-    "00180012",
-    // Image Pixel and what every enhanced image says of itself
-    "00280002 00280004 00280010 00280011 00280100 00280101 00280102 00280103 00280301 00282110 00282112 00282114",
-    "0008002A 00204000",
-  ]
-    .join(" ")
-    .split(" ")
-    .map((tag) => Number.parseInt(tag, 16)),
-);
-
-/** Attributes that change their place but not their form: macro → tags. */
-const MACROS: readonly (readonly [number, readonly number[]])[] = [
-  [TAG.PixelMeasuresSequence, [TAG.PixelSpacing, TAG.SliceThickness, TAG.SpacingBetweenSlices]],
-  [TAG.PlanePositionSequence, [TAG.ImagePositionPatient]],
-  [TAG.PlaneOrientationSequence, [TAG.ImageOrientationPatient]],
-  [TAG.PixelValueTransformationSequence, [TAG.RescaleIntercept, TAG.RescaleSlope, TAG.RescaleType]],
-  [
-    TAG.FrameVOILUTSequence,
-    [TAG.WindowCenter, TAG.WindowWidth, TAG.WindowCenterWidthExplanation, TAG.VOILUTFunction],
-  ],
-  [TAG.IrradiationEventIdentificationSequence, [TAG.IrradiationEventUID]],
-];
-
-/** A macro that only Enhanced CT has; it is written where the frame has all it must say, since half of one says little. */
-interface CtMacro {
-  readonly tag: number;
-  readonly required: readonly number[];
-  readonly optional: readonly number[];
-}
-
-const CT_MACROS: readonly CtMacro[] = [
-  {
-    tag: TAG.CTAcquisitionDetailsSequence,
-    required: [
-      TAG.DataCollectionDiameter,
-      TAG.GantryDetectorTilt,
-      TAG.TableHeight,
-      TAG.RotationDirection,
-      TAG.RevolutionTime,
-      TAG.SingleCollimationWidth,
-      TAG.TotalCollimationWidth,
-    ],
-    optional: [],
-  },
-  {
-    tag: TAG.CTTableDynamicsSequence,
-    required: [TAG.TableSpeed, TAG.TableFeedPerRotation, TAG.SpiralPitchFactor],
-    optional: [],
-  },
-  {
-    tag: TAG.CTGeometrySequence,
-    required: [TAG.DistanceSourceToDetector, TAG.DistanceSourceToDataCollectionCenter],
-    optional: [],
-  },
-  {
-    tag: TAG.CTReconstructionSequence,
-    required: [
-      TAG.ReconstructionAlgorithm,
-      TAG.ConvolutionKernel,
-      TAG.ConvolutionKernelGroup,
-      TAG.ReconstructionDiameter,
-      TAG.ReconstructionPixelSpacing,
-      TAG.ReconstructionAngle,
-      TAG.ImageFilter,
-    ],
-    optional: [],
-  },
-  {
-    tag: TAG.CTExposureSequence,
-    required: [TAG.ExposureTime, TAG.XRayTubeCurrent, TAG.Exposure, TAG.ExposureModulationType],
-    optional: [TAG.CTDIvol, TAG.CTDIPhantomTypeCodeSequence],
-  },
-  {
-    tag: TAG.CTXRayDetailsSequence,
-    required: [TAG.KVP, TAG.FocalSpots, TAG.FilterType, TAG.FilterMaterial],
-    optional: [],
-  },
-];
-
-/** Integer strings of classic CT that are numbers of another tag in Enhanced CT. */
-const RENAMED: ReadonlyMap<number, number> = new Map([
-  [TAG.ExposureTime, TAG.ExposureTimeInms],
-  [TAG.XRayTubeCurrent, TAG.XRayTubeCurrentInmA],
-  [TAG.Exposure, TAG.ExposureInmAs],
-]);
-
-/** Facts of classic CT that stay under their own tags where their macro cannot be written. */
-const CT_FACTS: ReadonlySet<number> = new Set([
-  ...CT_MACROS.flatMap(({ required, optional }) => [...required, ...optional]),
-  TAG.ContrastBolusAgent,
-  TAG.ScanOptions,
-]);
-
-/**
- * Attributes that the object or the frame says anew. References to other images stay with the classic image, which
- * the frame names as its source: repeating them would need the series of each.
- */
-const REPLACED: ReadonlySet<number> = new Set([
-  TAG.LengthToEnd,
-  TAG.ImageType,
-  TAG.SOPClassUID,
-  TAG.SOPInstanceUID,
-  TAG.ContentDate,
-  TAG.ContentTime,
-  TAG.SmallestImagePixelValue,
-  TAG.LargestImagePixelValue,
-  TAG.SmallestPixelValueInSeries,
-  TAG.LargestPixelValueInSeries,
-  TAG.IconImageSequence,
-  TAG.ReferencedImageSequence,
-  TAG.SourceImageSequence,
-  TAG.PixelData,
-  TAG.ExtendedOffsetTable,
-  TAG.ExtendedOffsetTableLengths,
-  TAG.MACParametersSequence,
-  TAG.DigitalSignaturesSequence,
-  TAG.DataSetTrailingPadding,
-]);
 
 /** The elements of one frame, sorted into places. */
 interface FramePlaces {
@@ -407,83 +272,4 @@ function splitUnassigned(places: readonly FramePlaces[]): {
 /** UL values. */
 function createUnsignedLongElement(tag: number, values: readonly number[]): DicomElement {
   return createElement(tag, new Uint8Array(Uint32Array.from(values).buffer), "UL");
-}
-
-/** Elements that only mean something in a multi-frame object. */
-const FRAME_ONLY: ReadonlySet<number> = new Set([
-  TAG.NumberOfFrames,
-  TAG.FrameType,
-  TAG.PixelPresentation,
-  TAG.VolumetricProperties,
-  TAG.VolumeBasedCalculationTechnique,
-  TAG.ContentQualification,
-  TAG.PresentationLUTShape,
-  TAG.AcquisitionContextSequence,
-  TAG.FrameAcquisitionDateTime,
-  TAG.FrameReferenceDateTime,
-  TAG.FrameAcquisitionDuration,
-  TAG.FrameAcquisitionNumber,
-  TAG.FrameLaterality,
-  TAG.AnatomicRegionSequence,
-  TAG.StackID,
-  TAG.InStackPositionNumber,
-  TAG.DimensionIndexValues,
-  TAG.DimensionOrganizationSequence,
-  TAG.DimensionIndexSequence,
-  TAG.ConversionSourceAttributesSequence,
-  TAG.DerivationImageSequence,
-  TAG.SourceImageEvidenceSequence,
-  TAG.ReferencedImageEvidenceSequence,
-  TAG.ExposureTimeInms,
-  TAG.XRayTubeCurrentInmA,
-  TAG.ExposureInmAs,
-  TAG.ReconstructionAlgorithm,
-  TAG.ConvolutionKernelGroup,
-  TAG.ReconstructionPixelSpacing,
-  TAG.ReconstructionFieldOfView,
-  TAG.ReconstructionAngle,
-  TAG.ImageFilter,
-  TAG.FilterMaterial,
-]);
-
-/**
- * A frame's dataset (see readFrameDataset) as a classic CT image's, pixel data and UIDs left to the caller: renamed
- * attributes get their classic names, those of frames alone are dropped.
- */
-export function createClassicElements(frame: DicomDataset): Map<number, DicomElement> {
-  const elements = new Map<number, DicomElement>();
-  for (const element of frame.elements.values()) {
-    if (!FRAME_ONLY.has(element.tag)) elements.set(element.tag, element);
-  }
-  const set = (element: DicomElement): void => {
-    elements.set(element.tag, element);
-  };
-  for (const [classic, enhanced] of RENAMED) {
-    const value = readNumber(frame, enhanced);
-    if (value !== undefined && !elements.has(classic))
-      set(createTextElement(classic, String(Math.round(value))));
-  }
-  const [origin = "DERIVED", patient = "PRIMARY"] =
-    readTexts(frame, TAG.FrameType) ?? readTexts(frame, TAG.ImageType) ?? [];
-  set(createTextElement(TAG.ImageType, [origin === "ORIGINAL" ? origin : "DERIVED", patient, "AXIAL"]));
-  const laterality = readText(frame, TAG.FrameLaterality);
-  if ((laterality === "L" || laterality === "R") && !elements.has(TAG.Laterality)) {
-    set(createTextElement(TAG.Laterality, laterality));
-  }
-  const bodyPart = elements.has(TAG.BodyPartExamined) ? undefined : readCodedBodyPart(frame);
-  if (bodyPart !== undefined) set(createTextElement(TAG.BodyPartExamined, bodyPart));
-  const acquisition = readNumber(frame, TAG.FrameAcquisitionNumber);
-  if (acquisition !== undefined && !elements.has(TAG.AcquisitionNumber)) {
-    set(createTextElement(TAG.AcquisitionNumber, String(acquisition)));
-  }
-  const moment = readText(frame, TAG.FrameAcquisitionDateTime) ?? readText(frame, TAG.AcquisitionDateTime);
-  const match = moment === undefined ? null : /^(\d{8})(\d{6}(?:\.\d{1,6})?)/.exec(moment);
-  if (match !== null && !elements.has(TAG.AcquisitionDate)) {
-    set(createTextElement(TAG.AcquisitionDate, match[1]));
-    set(createTextElement(TAG.AcquisitionTime, match[2]));
-  }
-  const thickness = readNumber(frame, TAG.SliceThickness);
-  if (thickness === undefined) set(createTextElement(TAG.SliceThickness, ""));
-  else if (!elements.has(TAG.SliceThickness)) set(createDecimalElement(TAG.SliceThickness, [thickness]));
-  return elements;
 }
