@@ -1,0 +1,87 @@
+/** Every example runs, on a small series made here, and says what its text promises. */
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { createCentredGrid } from "@alara/core";
+import { createCtSeries, readDicomFile, readText, TAG } from "@alara/dicom";
+import { createTemporaryFolder, type TemporaryFolder } from "@alara/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createReportCase } from "../packages/dicom/test/quality-case.ts";
+
+const EXAMPLES = fileURLToPath(new URL("../examples", import.meta.url));
+
+let folder: TemporaryFolder;
+let slice: string;
+beforeAll(async () => {
+  folder = createTemporaryFolder("examples");
+  fs.mkdirSync(folder.resolve("in"));
+  const series = await createCtSeries(createCentredGrid([4, 16, 16], [2, 1, 1]), {
+    identity: { test: "examples" },
+    patientId: "EXAMPLE-1234",
+    dateTime: "2026-01-31T12:00:00+00:00",
+    seriesDescription: "example",
+    kernel: "B30f",
+    bodyPart: "CHEST",
+    softwareVersion: "0",
+  });
+  for (let s = 0; s < 4; s++) {
+    fs.writeFileSync(
+      folder.resolve("in", `${s}.dcm`),
+      series.writeInstance(s, new Float32Array(256).fill(10 * s)),
+    );
+  }
+  slice = folder.resolve("in", "2.dcm");
+  fs.writeFileSync(folder.resolve("report.dcm"), (await createReportCase()).bytes);
+});
+afterAll(() => folder.dispose());
+
+function run(name: string, ...args: string[]): string {
+  return execFileSync(process.execPath, [path.join(EXAMPLES, name), ...args], { encoding: "utf8" });
+}
+
+/** What each example is run with and what must come out. */
+const CASES: Readonly<Record<string, () => void>> = {
+  "01-read-a-slice.ts": () => {
+    expect(run("01-read-a-slice.ts", slice)).toBe("kernel B30f\n16 × 16 pixels, 20 HU in the middle\n");
+  },
+  "02-list-tags.ts": () => {
+    const listed = run("02-list-tags.ts", slice);
+    expect(listed).toContain("(0010,0020) LO PatientID, 12 bytes");
+    expect(listed).not.toContain("EXAMPLE-1234");
+  },
+  "03-write-a-derived-series.ts": () => {
+    run("03-write-a-derived-series.ts", folder.resolve("in"), folder.resolve("mean"));
+    const { dataset } = readDicomFile(fs.readFileSync(folder.resolve("mean", "slice-0002.dcm")));
+    expect(readText(dataset, TAG.SeriesDescription)).toBe("example MEAN OF 3");
+    expect(run("01-read-a-slice.ts", folder.resolve("mean", "slice-0001.dcm"))).toContain("5 HU");
+  },
+  "04-convert-to-nifti.ts": () => {
+    const printed = run("04-convert-to-nifti.ts", folder.resolve("in"), folder.resolve("volume.nii.gz"));
+    expect(printed).toContain("4 × 16 × 16 voxels");
+    expect([...fs.readFileSync(folder.resolve("volume.nii.gz")).subarray(0, 2)]).toEqual([0x1f, 0x8b]);
+  },
+  "05-de-identify.ts": () => {
+    run("05-de-identify.ts", slice, folder.resolve("clean.dcm"));
+    expect(fs.readFileSync(slice, "latin1")).toContain("EXAMPLE-1234");
+    expect(fs.readFileSync(folder.resolve("clean.dcm"), "latin1")).not.toContain("EXAMPLE-1234");
+  },
+  "06-structured-report.ts": () => {
+    const printed = run("06-structured-report.ts", folder.resolve("report.dcm"));
+    expect(printed).toContain("Noise standard deviation in homogeneous tissue = 12.5 [hnsf'U]");
+  },
+};
+
+describe("examples", () => {
+  it("are all run here, and short", () => {
+    const files = fs.readdirSync(EXAMPLES).filter((name) => name.endsWith(".ts"));
+    expect(files.sort()).toEqual(Object.keys(CASES));
+    for (const name of files) {
+      const lines = fs.readFileSync(path.join(EXAMPLES, name), "utf8").split("\n").length;
+      expect(lines, name).toBeLessThan(80);
+    }
+  });
+
+  it.each(Object.entries(CASES))("%s", (_name, check) => check());
+});
