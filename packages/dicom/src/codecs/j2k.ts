@@ -69,7 +69,9 @@ export async function decodeJ2kFrame(encoded: Uint8Array, format: FrameFormat): 
   const bytes = await (header.isHighThroughput
     ? openjph.run((instance) => decodeWith(new instance.HTJ2KDecoder()))
     : openjpeg.run((instance) => decodeWith(new instance.J2KDecoder())));
-  return writeSamples(precision <= 8 ? bytes : new Uint16Array(bytes.buffer), precision, format);
+  const samples =
+    precision <= 8 ? bytes : header.signed ? new Int16Array(bytes.buffer) : new Uint16Array(bytes.buffer);
+  return writeSamples(samples, precision, format);
 }
 
 /** A copy of a codestream whose SIZ segment calls all components unsigned. */

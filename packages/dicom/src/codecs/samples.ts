@@ -5,20 +5,21 @@
 import { countFrameBytes, type FrameFormat } from "./frame-format.ts";
 
 /**
- * Writes samples as little-endian words of Bits Allocated. When the dataset says signed, the top bit of the stream's
- * precision is the sign and is extended, whatever the stream says of itself; bits above the precision are otherwise 0.
+ * Gives samples as little-endian words of Bits Allocated. When the dataset says signed, the top bit of the stream's
+ * precision is the sign and is extended, whatever the stream says of itself; otherwise bits above the precision are 0.
  *
- * @param samples - `[row][column][sample]`; their low `precision` bits count
+ * @param samples - `[row][column][sample]`: 0 … 2^precision − 1, or, in an `Int16Array`, with their sign extended
  * @param precision - bits per sample of the stream
+ * @returns a view of `samples` where they are such words already
  */
 export function writeSamples(
-  samples: Uint8Array | Uint16Array | Int16Array | Int32Array,
+  samples: Uint8Array | Uint16Array | Int16Array,
   precision: number,
   format: FrameFormat,
 ): Uint8Array {
   const { bitsAllocated, signed } = format;
-  const extendsSign = signed && precision < bitsAllocated;
-  if (!extendsSign && precision === bitsAllocated && samples.BYTES_PER_ELEMENT * 8 === bitsAllocated) {
+  const isAsWanted = precision === bitsAllocated || samples instanceof Int16Array === signed;
+  if (isAsWanted && samples.BYTES_PER_ELEMENT * 8 === bitsAllocated) {
     return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
   }
   const out = new Uint8Array(countFrameBytes(format));
@@ -29,7 +30,7 @@ export function writeSamples(
         ? new Uint16Array(out.buffer)
         : new Uint32Array(out.buffer);
   const shift = 32 - precision;
-  if (extendsSign) for (let i = 0; i < words.length; i++) words[i] = (samples[i] << shift) >> shift;
+  if (signed) for (let i = 0; i < words.length; i++) words[i] = (samples[i] << shift) >> shift;
   else for (let i = 0; i < words.length; i++) words[i] = (samples[i] << shift) >>> shift;
   return out;
 }
