@@ -1,12 +1,7 @@
 /** What the browser test runs on both sides, in Node and in the page: the same inputs must give the same check sums. */
 import { computeSha256 } from "@alara/core";
-import {
-  decodeVolume,
-  type FrameFormat,
-  readVolumeFile,
-  requireTransferSyntax,
-  scanSeries,
-} from "@alara/dicom";
+import { type FrameFormat, readVolumeFile, requireTransferSyntax } from "@alara/dicom";
+import { readDroppedFiles } from "./dropped-files.ts";
 
 /** Inputs as the page gets them: bytes in base64. */
 export interface CheckInputs {
@@ -33,12 +28,8 @@ function digestFloats(data: Float32Array): Promise<string> {
 
 /** Assembles a series from Blobs and decodes it: uncompressed, so no codec is needed. */
 export async function checkSeries(inputs: CheckInputs): Promise<CheckResults> {
-  const sources = inputs.slices.map((text, i) => {
-    const blob = new Blob([fromBase64(text)]);
-    return { name: `slice ${i}`, read: async () => new Uint8Array(await blob.arrayBuffer()) };
-  });
-  const { series } = await scanSeries(sources);
-  return { series: await digestFloats((await decodeVolume(series[0])).data) };
+  const { volumes } = await readDroppedFiles(inputs.slices.map((text) => new Blob([fromBase64(text)])));
+  return { series: await digestFloats(volumes[0].data) };
 }
 
 /** Decodes every frame and a NIfTI file. */
