@@ -68,7 +68,12 @@ export async function readSeriesVolume(
 }
 
 /** Findings that mean that slices are not where a regular grid has them. */
-const UNEVEN: ReadonlySet<string> = new Set(["MISSING_SLICES", "DUPLICATE_SLICES", "UNEVEN_SPACING"]);
+const UNEVEN: ReadonlySet<string> = new Set([
+  "MISSING_SLICES",
+  "DUPLICATE_SLICES",
+  "UNEVEN_SPACING",
+  "SHIFTED_SLICES",
+]);
 
 /** What a person should know about a volume file. */
 export function describeFindings(opened: OpenedVolume): readonly string[] {

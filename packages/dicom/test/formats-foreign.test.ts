@@ -1,5 +1,5 @@
 /**
- * The volume formats against ITK and nibabel: what they read from our files (frozen with the files' digests), and
+ * The volume formats against ITK, nibabel, NumPy and tifffile: what they read from our files (frozen with the files' digests), and
  * what we read from ITK's.
  */
 import { readFileSync } from "node:fs";
@@ -31,14 +31,22 @@ const itk: {
   readonly read: readonly (ReadFile & ({ readonly isRefused: true } | ItkImage))[];
   readonly written: readonly (ItkImage & { readonly name: string; readonly file: string })[];
 } = load("formats-itk.json");
-const nibabel: {
+const python: {
   readonly read: readonly (ReadFile & {
     readonly shape: readonly number[];
-    readonly sform: readonly (readonly number[])[];
-    readonly qform: readonly (readonly number[])[] | null;
+    readonly datatype: string;
     readonly values: readonly number[];
+    readonly sform?: readonly (readonly number[])[];
+    readonly qform?: readonly (readonly number[])[] | null;
+    readonly place?: Readonly<Record<"spacing" | "origin", readonly number[]>> & {
+      readonly direction: readonly (readonly number[])[];
+    };
+    readonly unit?: string;
+    readonly imagej?: Readonly<Record<string, number | string>>;
+    /** Row and column spacing by the resolution tags. */
+    readonly pixels?: readonly number[];
   })[];
-} = load("formats-nibabel.json");
+} = load("formats-python.json");
 
 function expectClose(actual: readonly number[], wanted: readonly number[], tolerance: number): void {
   expect(actual.length).toBe(wanted.length);
@@ -96,28 +104,47 @@ describe("ITK", () => {
   );
 });
 
-describe("nibabel", () => {
-  it.each(nibabel.read.map((item) => [FORMAT_CASES[item.case].name, item.format, item] as const))(
-    "reads the %s grid from our %s",
+describe("nibabel, NumPy and tifffile", () => {
+  it.each(python.read.map((item) => [FORMAT_CASES[item.case].name, item.format, item] as const))(
+    "read the %s grid from our %s",
     async (_name, _format, item) => {
       await expectSameFiles(item);
       const { geometry, isSheared } = FORMAT_CASES[item.case];
-      expect([...item.shape].reverse()).toEqual(geometry.size);
-      expect(item.qform === null).toBe(isSheared);
-      // The header leaves the quaternion's real part out, and float32 gives it back to 3·10⁻⁴ where it is near 0.
-      const affines = [
-        [item.sform, 1e-5] as const,
-        ...(item.qform === null ? [] : [[item.qform, 1e-3] as const]),
-      ];
-      for (const [affine, tolerance] of affines) {
-        for (const [k, [axis, spacing]] of listAxes(geometry).entries()) {
-          const ras = [-axis[0] * spacing, -axis[1] * spacing, axis[2] * spacing];
-          expectClose([affine[0][k], affine[1][k], affine[2][k]], ras, tolerance);
-        }
-        const [x, y, z] = geometry.originMm;
-        expectClose([affine[0][3], affine[1][3], affine[2][3]], [-x, -y, z], 1e-4);
-      }
+      expect([item.shape, item.datatype]).toEqual([geometry.size, "int16"]);
       expect(item.values).toEqual([...createCaseVolume("HU", geometry).data]);
+      if (item.sform !== undefined) {
+        expect(item.qform === null).toBe(isSheared);
+        expectAffine(item.sform, geometry, 1e-5);
+        // The header leaves the quaternion's real part out, and float32 gives it back to 3·10⁻⁴ where it is near 0.
+        if (item.qform) expectAffine(item.qform, geometry, 1e-3);
+      }
+      if (item.place !== undefined) {
+        const { slice, row, column } = geometry.direction;
+        expect(item.place.spacing).toEqual(geometry.spacingMm);
+        expect(item.place.origin).toEqual(geometry.originMm);
+        expect(item.place.direction).toEqual([slice, row, column]);
+        expect(item.unit).toBe("HU");
+      }
+      if (item.pixels !== undefined) {
+        const [slices] = geometry.size;
+        const spacing = geometry.spacingMm[0];
+        expect(item.imagej).toEqual({ images: slices, slices, spacing, unit: "mm", vunit: "HU" });
+        expectClose(item.pixels, geometry.spacingMm.slice(1), 1e-9);
+      }
     },
   );
 });
+
+/** Compares a RAS affine of the indices column, row, slice. */
+function expectAffine(
+  affine: readonly (readonly number[])[],
+  geometry: GridGeometry,
+  tolerance: number,
+): void {
+  for (const [k, [axis, spacing]] of listAxes(geometry).entries()) {
+    const ras = [-axis[0] * spacing, -axis[1] * spacing, axis[2] * spacing];
+    expectClose([affine[0][k], affine[1][k], affine[2][k]], ras, tolerance);
+  }
+  const [x, y, z] = geometry.originMm;
+  expectClose([affine[0][3], affine[1][3], affine[2][3]], [-x, -y, z], 1e-4);
+}
