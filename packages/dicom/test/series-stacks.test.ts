@@ -244,6 +244,14 @@ describe("what is no series", () => {
     expect(skipped.map(({ object, code }) => [object?.sopClassUid, object?.kind, code])).toEqual(kinds);
   });
 
+  it("text in Modality that is no modality is not repeated", async () => {
+    const file = makeCtSlice({ modality: "SOMEBODY^NAME", sopClass: "1.2.840.10008.5.1.4.1.1.4" });
+    const { skipped } = await scan([file]);
+    expect(skipped[0].object?.modality).toBe("OT");
+    const { series } = await scan([file], "any");
+    expect(series[0].modality).toBe("OT");
+  });
+
   it("a dose sheet as a CT image, a screen save and a localizer stay out too", async () => {
     const { skipped } = await scan([
       makeCtSlice({ sopUid: "1.2.89.1", imageType: "DERIVED\\SECONDARY\\DOSE_INFO" }),

@@ -14,7 +14,7 @@ import type { DicomLimits } from "../limits.ts";
 import { hasFunctionalGroups, readFrameDataset } from "./functional-groups.ts";
 import { type CompletedFile, type CompletedUid, completeUids } from "./identity.ts";
 import { findNumber, type InstanceFacts, readInstanceFacts } from "./instance-facts.ts";
-import { type ObjectKind, type ObjectSummary, summariseObject } from "./object-kinds.ts";
+import { type ObjectKind, type ObjectSummary, readModality, summariseObject } from "./object-kinds.ts";
 import { type GrayscaleFormat, readGrayscaleFormat, readHuFormat } from "./pixels.ts";
 
 /** Something that can be read again and again: a file, a blob, bytes in memory. */
@@ -280,7 +280,7 @@ function summariseFrame(
     sopClassUid: readUid(dataset, TAG.SOPClassUID) ?? "1.2.840.10008.5.1.4.1.1.2",
     sopInstanceUid: requireUid(dataset, TAG.SOPInstanceUID, "SOP Instance UID"),
     frame,
-    modality: readText(dataset, TAG.Modality) ?? "CT",
+    modality: readModality(dataset) ?? "CT",
     seriesInstanceUid: requireUid(dataset, TAG.SeriesInstanceUID, "Series Instance UID"),
     studyInstanceUid: requireUid(dataset, TAG.StudyInstanceUID, "Study Instance UID"),
     transferSyntaxUid: file.transferSyntaxUid,

@@ -2,7 +2,7 @@
  * What kind of DICOM object a file holds, by SOP Class UID (PS3.4 table B.5-1, PS3.6 annex A): enough to say what was
  * left out. Not a list of all classes; a class that is not here is named by its modality.
  */
-import type { DicomFile } from "../dataset/dataset.ts";
+import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readText, readUid } from "../dataset/values.ts";
 
@@ -69,6 +69,26 @@ const KINDS: readonly (readonly [string, ObjectKind])[] = [
   ["481.9", "radiotherapy object"],
 ];
 
+/** Defined terms of Modality in use (PS3.3 C.7.3.1.1.1), and the retired ones that old files carry. */
+const MODALITIES: ReadonlySet<string> = new Set(
+  (
+    "ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT IVUS " +
+    "KER KO LEN LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE " +
+    "RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XAPROTOCOL " +
+    "XC CS DD DF DM DS EC FA FS LP MA MS OPR ST VF"
+  ).split(" "),
+);
+
+/**
+ * Modality (0008,0060), a defined term or `"OT"`: other text in it could name somebody.
+ *
+ * @returns `undefined` when it is absent or empty
+ */
+export function readModality(dataset: DicomDataset): string | undefined {
+  const text = readText(dataset, TAG.Modality);
+  return text === undefined || MODALITIES.has(text) ? text : "OT";
+}
+
 /** Media Storage Directory Storage: a DICOMDIR. */
 const DIRECTORY_CLASS = "1.2.840.10008.1.3.10";
 
@@ -87,12 +107,6 @@ export function findObjectKind(sopClassUid: string): ObjectKind {
   return best[1];
 }
 
-/** A code string (VR CS); anything else that stands there could be a name, and is left out. */
-function readCode(file: DicomFile, tag: number): string | undefined {
-  const text = readText(file.dataset, tag);
-  return text !== undefined && /^[A-Z0-9_ ]{1,16}$/.test(text) ? text : undefined;
-}
-
 /**
  * Says what an object is. Without a SOP class it is an image when it has pixels, else another object.
  *
@@ -105,7 +119,7 @@ export function summariseObject(file: DicomFile): ObjectSummary {
   return {
     kind: sopClassUid === undefined ? (hasPixels ? "image" : "other object") : findObjectKind(sopClassUid),
     sopClassUid,
-    modality: readCode(file, TAG.Modality),
+    modality: readModality(file.dataset),
     seriesInstanceUid: readUid(file.dataset, TAG.SeriesInstanceUID),
   };
 }
