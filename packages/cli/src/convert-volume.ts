@@ -59,12 +59,16 @@ export async function readSeriesVolume(
     .filter(({ severity }) => severity === "warning")
     .map(({ code, message }) => `${code}: ${message}`);
   const volume: Volume = await readImageVolume(series, options);
-  if (options.orthogonal !== true || isOrthogonal(volume.geometry)) return { volume, notes };
-  const sheared = shearToOrthogonal(volume, {
-    ...options,
-    outsideValue: series.unit === "HU" ? -1000 : 0,
-  });
-  return { volume: sheared.volume, notes: [...notes, sheared.description] };
+  if (options.orthogonal !== true) return { volume, notes };
+  const straight = makeOrthogonal(volume, options);
+  return { volume: straight.volume, notes: [...notes, ...straight.notes] };
+}
+
+/** Shears the slices of a tilted stack onto a grid with right angles; other volumes stay as they are. */
+export function makeOrthogonal(volume: Volume, work: LongWorkOptions = {}): ReadVolume {
+  if (isOrthogonal(volume.geometry)) return { volume, notes: [] };
+  const sheared = shearToOrthogonal(volume, { ...work, outsideValue: volume.unit === "HU" ? -1000 : 0 });
+  return { volume: sheared.volume, notes: [sheared.description] };
 }
 
 /** Findings that mean that slices are not where a regular grid has them. */

@@ -157,7 +157,9 @@ describe("alara convert", () => {
     const kept = await openVolumeFile(folder.resolve("t.nii"));
     expect(kept.volume.geometry.direction.slice[1]).toBeCloseTo(slice[1], 5);
     expect(kept.volume.data).toEqual(volume.data);
-    const result = await convert(target, "-o", folder.resolve("t2.tif"), "--orthogonal");
+    const result = await convert(folder.resolve("t.nii"), "-o", folder.resolve("t2.tif"), "--orthogonal");
+    const direct = await convert(target, "-o", folder.resolve("t3.tif"), "--orthogonal");
+    expect(direct.size).toEqual(result.size);
     expect((result.size as number[])[1]).toBeGreaterThan(32);
   }, 60_000);
 });

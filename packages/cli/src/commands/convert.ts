@@ -9,6 +9,7 @@ import { type CommandContext, printNote, printResult, runCommand, UsageError } f
 import {
   convertSeries,
   describeFindings,
+  makeOrthogonal,
   questionHu,
   readSeriesVolume,
   UNIT_NAMES,
@@ -108,6 +109,9 @@ interface Target {
 function chooseTarget(options: ConvertCommandOptions): Target {
   const format = options.format ?? findFormatByName(options.output) ?? "dicom";
   const isDicom = format === "dicom";
+  if (isDicom && options.orthogonal) {
+    throw new UsageError("--orthogonal is for volume files; DICOM keeps tilted slices as they are");
+  }
   const dicomOnly = [
     ["--transfer-syntax", options.transferSyntax],
     ["--enhanced", options.enhanced],
@@ -191,8 +195,11 @@ async function convert(
       reportSeries(written, notes, context);
       return;
     }
-    const volume = options.orthogonal === true ? refuseOrthogonal() : opened.volume;
-    await finishVolume(volume, notes, target, options, context);
+    const straight =
+      options.orthogonal === true
+        ? makeOrthogonal(opened.volume, context)
+        : { volume: opened.volume, notes: [] };
+    await finishVolume(straight.volume, [...notes, ...straight.notes], target, options, context);
     return;
   }
   for (const [name, value] of [
@@ -226,10 +233,6 @@ async function convert(
     orthogonal: options.orthogonal === true,
   });
   await finishVolume(volume, notes, target, options, context);
-}
-
-function refuseOrthogonal(): never {
-  throw new UsageError("--orthogonal is for DICOM series of a tilted gantry");
 }
 
 async function finishVolume(
