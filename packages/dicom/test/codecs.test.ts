@@ -38,3 +38,35 @@ describe("frames of foreign encoders", () => {
     expect(deviation).toBeLessThanOrEqual(item.lossless ? 0 : 1);
   });
 });
+
+describe("HTJ2K as written", () => {
+  it("is lossless, in RPCL order, with tile lengths and a small lowest resolution, as PS3.5 §10.18 asks", async () => {
+    for (const [side, levels] of [
+      [40, 5],
+      [512, 5],
+      [1100, 5],
+      [2100, 6],
+    ]) {
+      const format: FrameFormat = {
+        rows: side,
+        columns: side,
+        samplesPerPixel: 1,
+        bitsAllocated: 16,
+        bitsStored: 12,
+        highBit: 11,
+        signed: true,
+        photometricInterpretation: "MONOCHROME2",
+        frames: 1,
+      };
+      const encode = requireTransferSyntax("1.2.840.10008.1.2.4.202").encodeFrame;
+      const encoded = (await encode?.(new Uint8Array(2 * side * side), format)) as Uint8Array;
+      const findMarker = (marker: number): number =>
+        encoded.findIndex((byte, i) => byte === 0xff && encoded[i + 1] === marker);
+      const cod = findMarker(0x52);
+      // Progression order, decomposition levels, reversible transform.
+      expect([encoded[cod + 5], encoded[cod + 9], encoded[cod + 13]]).toEqual([2, levels, 1]);
+      expect(findMarker(0x55)).toBeGreaterThan(0);
+      expect(side / 2 ** levels).toBeLessThanOrEqual(64);
+    }
+  });
+});

@@ -338,3 +338,33 @@ describe("fragments", () => {
     expect(parts.positions).toEqual([0, 12]);
   });
 });
+
+describe("loading", () => {
+  it("reads an uncompressed file without loading any codec, and loads one when it is needed", () => {
+    const code = `
+      import { createRequire } from "node:module";
+      import fs from "node:fs";
+      import { readDicomFile, readFrameBytes, readFrameFormat } from "@alara/dicom";
+      const loaded = () => Object.keys(createRequire(import.meta.url).cache).filter((name) => /codec-/.test(name)).length;
+      const read = async (name) => {
+        const file = readDicomFile(new Uint8Array(fs.readFileSync(name)));
+        await readFrameBytes(file, readFrameFormat(file.dataset));
+      };
+      await read(process.argv[1]);
+      const before = loaded();
+      await read(process.argv[2]);
+      process.stdout.write(before + " " + loaded());`;
+    return (async () => {
+      using folder = createTemporaryFolder("lazy");
+      const file = makeFile(12, false);
+      writeFileSync(folder.resolve("plain.dcm"), writeDicomFile(file.dataset, EXPLICIT_LE));
+      writeFileSync(folder.resolve("htj2k.dcm"), await compress(file, TRANSFER_SYNTAX_UID.htj2kLossless));
+      const out = execFileSync(
+        process.execPath,
+        ["--input-type=module", "-e", code, folder.resolve("plain.dcm"), folder.resolve("htj2k.dcm")],
+        { cwd: new URL(".", import.meta.url), encoding: "utf8" },
+      );
+      expect(out).toBe("0 1");
+    })();
+  });
+});

@@ -139,8 +139,8 @@ export async function encodeHtj2kFrame(native: Uint8Array, format: FrameFormat):
 }
 
 /**
- * Five levels, as usual, fewer for images of a few lines, more for large ones: for RPCL, PS3.5 §10.18 wants the lowest
- * resolution to have at most 64 rows and columns. Never none: OpenJPH then loses the smallest value.
+ * Five levels, as usual, fewer for images of a few lines, more for large ones: the lowest resolution is to have at most
+ * 64 rows and columns (PS3.5 §10.18, which also asks for RPCL order and TLM). Never none: OpenJPH then loses the smallest value.
  */
 function chooseLevels(rows: number, columns: number): number {
   const needed = Math.ceil(Math.log2(Math.max(rows, columns) / 64));
