@@ -120,6 +120,20 @@ describe("quality reports", () => {
     );
   });
 
+  it("carry the marks of de-identification of their source", async () => {
+    const extra = [
+      [0x00120062, "CS", "YES"],
+      [0x00120063, "LO", "test"],
+      [0x00101010, "AS", "042Y"],
+    ] as const;
+    const marked = readDicomFile(makeCtSlice({ extra: [...extra] })).dataset;
+    const options = { dateTime: "2026-01-31T12:00:00+00:00" };
+    const { dataset } = readDicomFile((await createQualityReport(marked, REPORT_CONTENT, options)).bytes);
+    for (const [tag] of extra)
+      expect(dataset.elements.get(tag)?.bytes).toEqual(marked.elements.get(tag)?.bytes);
+    expect(dataset.elements.has(0x00120064)).toBe(false);
+  });
+
   it("are the same bytes again, and another object when a number changes", async () => {
     const first = await createReportCase();
     expect((await createReportCase()).bytes).toEqual(first.bytes);
@@ -286,7 +300,7 @@ describe("key objects", () => {
     using folder = createTemporaryFolder("reports");
     const file = `${folder.path}/ko.dcm`;
     writeFileSync(file, writeDicomFile(dataset, TRANSFER_SYNTAX_UID.explicitLittleEndian));
-    const dump = execFileSync(dsrdump, ["+Pu", file], { encoding: "utf8" });
+    const dump = execFileSync(dsrdump, ["+Pu", "-q", file], { encoding: "utf8" });
     expect(dump).toContain("1.2.3.5.2");
     expect(dump).not.toContain("1.2.3.4.2");
   });

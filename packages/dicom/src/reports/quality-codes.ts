@@ -15,8 +15,44 @@ const dcm = (value: string, meaning: string): CodedConcept => code("DCM", value,
 const sct = (value: string, meaning: string): CodedConcept => code("SCT", value, meaning);
 const local = (value: string, meaning: string): CodedConcept => code(LOCAL_SCHEME, value, meaning);
 
+/** A concept that structures the report. */
+export type ReportConceptName =
+  | "report"
+  | "language"
+  | "english"
+  | "observerType"
+  | "device"
+  | "deviceUid"
+  | "deviceName"
+  | "deviceManufacturer"
+  | "deviceModel"
+  | "procedureReported"
+  | "ctOfAnyRegion"
+  | "imageLibrary"
+  | "imageLibraryGroup"
+  | "seriesUid"
+  | "sourceSeries"
+  | "measurements"
+  | "measurementGroup"
+  | "trackingIdentifier"
+  | "trackingUid"
+  | "algorithmName"
+  | "algorithmVersion"
+  | "algorithmParameters"
+  | "findingSite"
+  | "comment"
+  | "derivedSeries"
+  | "modelDigest"
+  | "strength"
+  | "measuredImages"
+  | "comparedWith"
+  | "region"
+  | "referenceNoise"
+  | "voxels"
+  | "standardError";
+
 /** Concepts that structure the report (PS3.16 TID 1204, 1002, 1004, 1500, 1501, 1600, 4019). */
-export const REPORT_CONCEPT = {
+export const REPORT_CONCEPT: Readonly<Record<ReportConceptName, CodedConcept>> = {
   report: dcm("126000", "Imaging Measurement Report"),
   language: dcm("121049", "Language of Content Item and Descendants"),
   english: code("RFC5646", "en", "English"),
@@ -50,10 +86,10 @@ export const REPORT_CONCEPT = {
   referenceNoise: local("REFERENCE_NOISE", "Noise of the reference"),
   voxels: local("VOXELS", "Voxels measured"),
   standardError: local("STANDARD_ERROR", "Standard error of the mean"),
-} as const satisfies Readonly<Record<string, CodedConcept>>;
+};
 
 /** What can be measured, by the name that `alara` reports use. */
-export const MEASURE_CONCEPT = {
+export const MEASURE_CONCEPT: Readonly<Record<QualityMeasureName, CodedConcept>> = {
   noise: local("NOISE_SD", "Noise standard deviation in homogeneous tissue"),
   noiseReduction: local("NOISE_REDUCTION", "Noise reduction against the input"),
   rmse: local("RMSE", "Root mean square error"),
@@ -61,27 +97,27 @@ export const MEASURE_CONCEPT = {
   psnr: local("PSNR", "Peak signal-to-noise ratio"),
   ssim: local("SSIM", "Structural similarity index"),
   huBias: local("HU_BIAS", "Mean difference of HU"),
-} as const satisfies Readonly<Record<string, CodedConcept>>;
+};
 
 /** A measure of a report. */
-export type QualityMeasureName = keyof typeof MEASURE_CONCEPT;
+export type QualityMeasureName = "noise" | "noiseReduction" | "rmse" | "mae" | "psnr" | "ssim" | "huBias";
 
 /** Units in UCUM; Hounsfield units are arbitrary units there. */
-export const UNIT_CONCEPT = {
+export const UNIT_CONCEPT: Readonly<Record<QualityUnit, CodedConcept>> = {
   HU: code("UCUM", "[hnsf'U]", "Hounsfield unit"),
   dB: code("UCUM", "dB", "decibel"),
   "1": code("UCUM", "1", "no units"),
   "%": code("UCUM", "%", "percent"),
-} as const satisfies Readonly<Record<string, CodedConcept>>;
+};
 
 /** A unit of a report. */
-export type QualityUnit = keyof typeof UNIT_CONCEPT;
+export type QualityUnit = "HU" | "dB" | "1" | "%";
 
 /** Why a number is absent (PS3.16 CID 42). */
-export const QUALIFIER_CONCEPT = {
+export const QUALIFIER_CONCEPT: Readonly<Record<"not measurable" | "infinite", CodedConcept>> = {
   "not measurable": dcm("114006", "Measurement failure"),
   infinite: dcm("114002", "Positive Infinity"),
-} as const satisfies Readonly<Record<string, CodedConcept>>;
+};
 
 /** Tissues with a SNOMED CT code; others are told by their name alone. */
 export const TISSUE_CONCEPT: ReadonlyMap<string, CodedConcept> = new Map([

@@ -6,7 +6,7 @@
  */
 
 import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
-import { convertToExplicit } from "../dataset/convert.ts";
+import { convertToExplicit, removePrivateElements } from "../dataset/convert.ts";
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import { convertDateTime } from "../dataset/date-time.ts";
 import {
@@ -48,21 +48,32 @@ export interface QualityReportFile {
 /** Enhanced SR Storage. */
 export const ENHANCED_SR_CLASS = "1.2.840.10008.5.1.4.1.1.88.22";
 
-/** Patient and study attributes that the report shares with its source (PS3.3 C.7.1.1, C.7.2.1). */
-const SHARED_TAGS: readonly number[] = [
-  TAG.SpecificCharacterSet,
+/** Patient and study attributes that every object has, if only empty (PS3.3 C.7.1.1, C.7.2.1). */
+const REQUIRED_TAGS: readonly number[] = [
   TAG.StudyDate,
   TAG.StudyTime,
   TAG.AccessionNumber,
   TAG.ReferringPhysicianName,
-  TAG.TimezoneOffsetFromUTC,
-  TAG.StudyDescription,
   TAG.PatientName,
   TAG.PatientID,
   TAG.PatientBirthDate,
   TAG.PatientSex,
   TAG.StudyInstanceUID,
   TAG.StudyID,
+];
+
+/**
+ * Further attributes of patient and study, copied where the source has them, so that all objects of the study agree
+ * (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2): procedure, issuers, other names and numbers, age, size, weight, history, and the
+ * marks of de-identification (0012,0062) to (0012,0064).
+ */
+const OPTIONAL_TAGS: readonly number[] = [
+  TAG.SpecificCharacterSet,
+  TAG.TimezoneOffsetFromUTC,
+  TAG.StudyDescription,
+  ...[0x0008009c, 0x00081032, 0x00081048, 0x00081060, 0x00081080, 0x00100021, 0x00100024, 0x00100032],
+  ...[0x00101000, 0x00101001, 0x00101002, 0x00101010, 0x00101020, 0x00101030, 0x00102160, 0x00102180],
+  ...[0x001021b0, 0x00102201, 0x00102202, 0x00102203, 0x00104000, 0x00120062, 0x00120063, 0x00120064],
 ];
 
 /**
@@ -150,22 +161,11 @@ function createDocumentElements(
 ): DicomElement[] {
   const moment = convertDateTime(options.dateTime, readText(source, TAG.TimezoneOffsetFromUTC));
   const text = createTextElement;
-  const shared: DicomElement[] = [];
-  const study: DicomDataset = {
-    ...source,
-    elements: new Map([...source.elements].filter(([tag]) => SHARED_TAGS.includes(tag))),
-  };
-  const explicit = convertToExplicit(study);
-  for (const tag of SHARED_TAGS) {
-    const element = explicit.elements.get(tag);
-    if (element !== undefined) shared.push(element);
-    else if (
-      tag !== TAG.SpecificCharacterSet &&
-      tag !== TAG.TimezoneOffsetFromUTC &&
-      tag !== TAG.StudyDescription
-    )
-      shared.push(createElement(tag, new Uint8Array(0)));
-  }
+  const sharedTags = [...REQUIRED_TAGS, ...OPTIONAL_TAGS];
+  const common = new Map([...source.elements].filter(([tag]) => sharedTags.includes(tag)));
+  const study = convertToExplicit(removePrivateElements({ ...source, elements: common }));
+  const missing = REQUIRED_TAGS.filter((tag) => !study.elements.has(tag));
+  const shared = [...study.elements.values(), ...missing.map((tag) => createElement(tag, new Uint8Array(0)))];
   return [
     ...shared,
     text(TAG.InstanceCreationDate, moment.date),
