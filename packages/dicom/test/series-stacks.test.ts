@@ -187,6 +187,16 @@ describe("copies", () => {
     expect(skipped[0].reason).toContain("file-1");
   });
 
+  it("decodes a crowd at one position once each", async () => {
+    const files = Array.from({ length: 400 }, () => makeStack(1, { position: [0, 0, 5] }, 7)[0]);
+    const sources = files.map((bytes, i) => createMemorySource(bytes, `file-${i}`));
+    const { series, skipped } = await scanSeries(sources);
+    expect(skipped).toEqual([]);
+    expect(series[0].slices.length).toBe(400);
+    // Once for the header and once for the pixels.
+    expect(Math.max(...sources.map((source) => source.readCount()))).toBe(2);
+  });
+
   it("keeps phases whose pixels happen to be equal", async () => {
     const pixels = uint16(...new Array<number>(24).fill(1000));
     const files = [1, 2].flatMap((acquisitionNumber) => makeStack(3, { acquisitionNumber, pixels }));

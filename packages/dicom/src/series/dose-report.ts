@@ -3,6 +3,7 @@
  * irradiation event, CTDIvol and its phantom. Not a reader for reports in general.
  */
 import type { DicomDataset } from "../dataset/dataset.ts";
+import { findPhantomDiameterCm } from "../images/instance-facts.ts";
 import { type ContentItem, findContentItems, readContentTree } from "../reports/content-tree.ts";
 
 /** One irradiation event. */
@@ -30,8 +31,6 @@ const CODE = {
   irradiationEventUid: "113769",
 } as const;
 
-const PHANTOM_DIAMETERS_CM: Readonly<Record<string, 16 | 32 | undefined>> = { "113690": 16, "113691": 32 };
-
 function find(root: ContentItem, value: string): ContentItem | undefined {
   return findContentItems(root, { value, scheme: "DCM" })[0];
 }
@@ -48,7 +47,7 @@ function readEvent(item: ContentItem): DoseEvent {
     dlpMgyCm: readMeasured(item, CODE.dlp),
     meanCtdiVolMgy: readMeasured(item, CODE.meanCtdiVol),
     ctdiPhantomDiameterCm:
-      (phantom?.type === "CODE" ? PHANTOM_DIAMETERS_CM[phantom.code.value] : null) ?? null,
+      (phantom?.type === "CODE" ? findPhantomDiameterCm(phantom.code.value) : null) ?? null,
     irradiationEventUid: event?.type === "UIDREF" && event.uid !== "" ? event.uid : null,
   };
 }

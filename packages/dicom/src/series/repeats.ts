@@ -141,7 +141,10 @@ export async function dropRepeatedPixels(
           skipped.push({
             name: slice.source.name,
             code: "DUPLICATE_PIXELS",
-            reason: `the same pixels at the same position as ${like.source.name}, under another SOP Instance UID`,
+            reason:
+              like.source === slice.source
+                ? `frame ${slice.summary.frame + 1} repeats frame ${like.summary.frame + 1} at its position`
+                : `the same pixels at the same position as ${like.source.name}, under another SOP Instance UID`,
           });
         }
       }
