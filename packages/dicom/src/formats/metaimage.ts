@@ -29,7 +29,7 @@ import {
 } from "./samples.ts";
 import { createStoredVolume, wrapSamples } from "./stored-volume.ts";
 import {
-  encodeAscii,
+  encodeHeaderText,
   formatNumber,
   parseNumbers,
   parseTextSamples,
@@ -330,7 +330,7 @@ function encodeMetaImage(
     `ElementType = ${findTypeName(sampleType)}`,
     `ElementDataFile = ${dataFile}`,
   ];
-  return { header: encodeAscii(`${lines.join("\n")}\n`), samples };
+  return { header: encodeHeaderText(`${lines.join("\n")}\n`), samples };
 }
 
 /** Writes one `.mha` file, zlib. The unit goes into `Comment` as `unit=HU`. */

@@ -16,13 +16,7 @@ import {
   type VolumeFile,
   type WriteVolumeOptions,
 } from "./format.ts";
-import {
-  isNifti,
-  NIFTI_DATATYPES,
-  NIFTI_HEADER_BYTES,
-  type NiftiHeader,
-  readNiftiHeader,
-} from "./nifti-header.ts";
+import { NIFTI_DATATYPES, NIFTI_HEADER_BYTES, type NiftiHeader, readNiftiHeader } from "./nifti-header.ts";
 import { computeQuaternion, flipRasLps, getGridSteps, isOrthogonal } from "./orientation.ts";
 import {
   chooseSampleType,
@@ -92,17 +86,6 @@ function readImageFile(
     );
   }
   return readCompanion(`${match[1]}.img${match[2] ?? ""}`, options, limits);
-}
-
-/** Whether gzip holds NIfTI; asynchronous, for it has to unfold the beginning. */
-export async function isGzippedNifti(bytes: Uint8Array): Promise<boolean> {
-  if (!isGzip(bytes)) return false;
-  try {
-    return isNifti(await inflateStart(bytes));
-  } catch (error) {
-    if (error instanceof DicomError) return false;
-    throw error;
-  }
 }
 
 /**

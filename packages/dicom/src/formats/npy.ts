@@ -23,7 +23,7 @@ import {
   type SampleType,
 } from "./samples.ts";
 import { createStoredVolume } from "./stored-volume.ts";
-import { encodeAscii } from "./text-header.ts";
+import { encodeHeaderText } from "./text-header.ts";
 
 const TYPES: Readonly<Record<string, SampleType>> = {
   b1: "uint8",
@@ -225,7 +225,7 @@ export function formatNpy(samples: Uint8Array, sampleType: SampleType, shape: re
   const out = new Uint8Array(length + samples.length);
   out.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 255, (length - 10) >> 8]);
   out.fill(32, 10, length - 1);
-  out.set(encodeAscii(text), 10);
+  out.set(encodeHeaderText(text), 10);
   out[length - 1] = 10;
   out.set(samples, length);
   return out;

@@ -17,7 +17,7 @@ import { assumeGrid, formatNpy, type NpyArray, parseNpy, selectNpyVolume } from 
 import { createGridOfSteps } from "./orientation.ts";
 import { chooseSampleType, decodeSamples, encodeSamples } from "./samples.ts";
 import { createStoredVolume } from "./stored-volume.ts";
-import { encodeAscii } from "./text-header.ts";
+import { encodeHeaderText } from "./text-header.ts";
 import { isZip, listZipEntries, readZipEntry } from "./zip.ts";
 
 /** Whether bytes begin like a zip, as NPZ does. */
@@ -128,7 +128,7 @@ function formatText(text: string): Uint8Array {
   const out = new Uint8Array(length + 4 * text.length);
   out.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 255, (length - 10) >> 8]);
   out.fill(32, 10, length - 1);
-  out.set(encodeAscii(header), 10);
+  out.set(encodeHeaderText(header), 10);
   out[length - 1] = 10;
   for (let i = 0; i < text.length; i++) out[length + 4 * i] = text.charCodeAt(i);
   return out;

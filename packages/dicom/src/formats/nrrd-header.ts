@@ -8,7 +8,7 @@ import { expandPattern } from "./companions.ts";
 import type { FormatFinding, VolumeLimits } from "./format.ts";
 import { completeAxes, createGridOfSteps } from "./orientation.ts";
 import type { SampleType } from "./samples.ts";
-import { encodeAscii, parseNumbers, parseWhole, readLine } from "./text-header.ts";
+import { encodeHeaderText, parseNumbers, parseWhole, readLine } from "./text-header.ts";
 import { layOutAxes, type VolumeLayout } from "./volume-layout.ts";
 
 const TYPES: Readonly<Record<string, SampleType>> = {
@@ -68,6 +68,11 @@ const ENCODINGS: Readonly<Record<string, NrrdEncoding>> = {
 };
 
 /** Names that the format writes in two ways, and the one used here. */
+/** An entry by a name that a file says, which may be that of a property every object has. */
+function findEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 const ALIASES: Readonly<Record<string, string>> = {
   datafile: "data file",
   lineskip: "line skip",
@@ -116,7 +121,7 @@ export interface NrrdHeader {
   readonly findings: readonly FormatFinding[];
 }
 
-const MAGIC = encodeAscii("NRRD000");
+const MAGIC = encodeHeaderText("NRRD000");
 
 /** Whether bytes begin with an NRRD header. */
 export function isNrrd(bytes: Uint8Array): boolean {
@@ -153,7 +158,7 @@ function readFields(bytes: Uint8Array, limits: VolumeLimits): HeaderText {
       throw new DicomError("INVALID_VALUE", "a line of the header is no field", { offset: at });
     if (match[2] === "=") continue;
     const name = match[1].trim().toLowerCase();
-    const key = ALIASES[name] ?? name;
+    const key = findEntry(ALIASES, name) ?? name;
     if (fields.has(key)) {
       throw new DicomError("INVALID_VALUE", "a field of the header occurs twice", { offset: at });
     }
@@ -179,7 +184,7 @@ export function readNrrdHeader(bytes: Uint8Array, limits: VolumeLimits): NrrdHea
     if (value === undefined) throw new DicomError("MISSING_ATTRIBUTE", `the header has no field "${name}"`);
     return value;
   };
-  const sampleType = TYPES[need("type").toLowerCase().replace(/\s+/g, " ")];
+  const sampleType = findEntry(TYPES, need("type").toLowerCase().replace(/\s+/g, " "));
   if (sampleType === undefined) {
     throw new DicomError(
       "UNSUPPORTED_PIXEL_FORMAT",
@@ -286,7 +291,7 @@ function readSpace(
   }
   const layout = layOutAxes(sizes, isSpatial, limits);
   const spaceUnits = fields.get("space units")?.match(/"[^"]*"|\S+/g)?.[0];
-  const mm = MM_OF_UNIT[spaceUnits?.replaceAll('"', "").toLowerCase() ?? "mm"] ?? 1;
+  const mm = findEntry(MM_OF_UNIT, spaceUnits?.replaceAll('"', "").toLowerCase() ?? "mm") ?? 1;
   const signs = findSpaceSigns(fields.get("space"));
   if (signs === undefined) {
     findings.push({

@@ -21,11 +21,12 @@ import {
   chooseSampleType,
   countSampleBytes,
   encodeSamples,
+  requireBytes,
   type SampleType,
   scaleSamples,
 } from "./samples.ts";
 import { createStoredVolume, wrapSamples } from "./stored-volume.ts";
-import { encodeAscii, formatNumber, parseTextSamples } from "./text-header.ts";
+import { encodeHeaderText, formatNumber, parseTextSamples } from "./text-header.ts";
 import { selectVolume } from "./volume-layout.ts";
 
 /**
@@ -107,20 +108,14 @@ async function unpackSamples(
     return plain.subarray(header.byteSkip);
   }
   if (header.byteSkip === -1) {
-    requireLength(lines, needed);
+    requireBytes(lines, needed);
     return lines.subarray(lines.length - needed);
   }
   const data = lines.subarray(header.byteSkip);
   if (header.encoding === "ascii") return parseTextSamples(data, count);
   if (header.encoding === "hex") return parseHex(data, needed);
-  requireLength(data, needed);
+  requireBytes(data, needed);
   return data.subarray(0, needed);
-}
-
-function requireLength(bytes: Uint8Array, needed: number): void {
-  if (bytes.length < needed) {
-    throw new DicomError("TRUNCATED", `the samples need ${needed} bytes but only ${bytes.length} are there`);
-  }
 }
 
 function skipLines(bytes: Uint8Array, lines: number): Uint8Array {
@@ -136,7 +131,7 @@ function skipLines(bytes: Uint8Array, lines: number): Uint8Array {
 }
 
 function parseHex(bytes: Uint8Array, needed: number): Uint8Array {
-  requireLength(bytes, 2 * needed);
+  requireBytes(bytes, 2 * needed);
   const out = new Uint8Array(needed);
   let digits = 0;
   for (const byte of bytes) {
@@ -148,7 +143,7 @@ function parseHex(bytes: Uint8Array, needed: number): Uint8Array {
     out[digits >> 1] |= digits % 2 === 0 ? value << 4 : value;
     digits++;
   }
-  requireLength(out.subarray(0, digits >> 1), needed);
+  requireBytes(out.subarray(0, digits >> 1), needed);
   return out;
 }
 
@@ -186,7 +181,7 @@ function formatHeader(volume: Volume, sampleType: SampleType, dataFile: string |
     ...(unit === "arbitrary" ? [] : [`sample units: ${unit}`]),
     ...(dataFile === undefined ? [] : [`data file: ${dataFile}`]),
   ];
-  return encodeAscii(`${lines.join("\n")}\n${dataFile === undefined ? "\n" : ""}`);
+  return encodeHeaderText(`${lines.join("\n")}\n${dataFile === undefined ? "\n" : ""}`);
 }
 
 /** Writes one `.nrrd` file: NRRD0004, LPS, gzip. The unit goes into `sample units`. */

@@ -40,8 +40,8 @@ function decodeLatin1(bytes: Uint8Array): string {
   return text;
 }
 
-/** Bytes of ASCII text. */
-export function encodeAscii(text: string): Uint8Array {
+/** Bytes of a header made in code: ASCII with its line ends. */
+export function encodeHeaderText(text: string): Uint8Array {
   return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 }
 

@@ -24,7 +24,7 @@ import {
   type SampleType,
 } from "./samples.ts";
 import { createStoredVolume } from "./stored-volume.ts";
-import { encodeAscii, formatNumber } from "./text-header.ts";
+import { encodeHeaderText, formatNumber } from "./text-header.ts";
 import { listTiffPages, type TiffPage } from "./tiff-pages.ts";
 import { decodeTiffPage } from "./tiff-pixels.ts";
 
@@ -289,7 +289,7 @@ export function writeTiff(volume: Volume, options: WriteVolumeOptions = {}): rea
   const samples = encodeSamples(volume.data, sampleType);
   const [slices, rows, columns] = geometry.size;
   const [sliceMm, rowMm, columnMm] = geometry.spacingMm;
-  const description = encodeAscii(
+  const description = encodeHeaderText(
     [
       "ImageJ=1.54f",
       `images=${slices}`,
