@@ -2,7 +2,7 @@
 """Makes codecs.json: small frames encoded by foreign encoders, with what foreign decoders make of them.
 
 Needs pydicom, numpy, Pillow, dcmtk, GDCM's and OpenJPEG's tools (Debian 12: dcmtk 3.6.7, libgdcm-tools 3.0.21,
-libopenjp2-tools 2.5.0, python3-pydicom 2.3.1, python3-pil 9.4.0). Run: python3 make-codecs.py
+libopenjp2-tools 2.5.0, python3-pydicom 2.3.1, python3-pil 9.4.0, gcc with libjpeg62-turbo-dev 2.1.5). Run: python3 make-codecs.py
 """
 import base64
 import json
@@ -220,6 +220,53 @@ through_pillow("Pillow progressive 4:2:0", colour, quality=70, subsampling=2, pr
 through_pillow("Pillow one column", colour[:, :1].copy(), quality=85, subsampling=2)
 through_pillow("Pillow one row", colour[:1].copy(), quality=85, subsampling=2)
 through_pillow("Pillow grey", colour[:, :, 0].copy(), quality=60)
+
+RESTART_C = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <jpeglib.h>
+int main(int argc, char **argv) {
+  int width = atoi(argv[1]), height = atoi(argv[2]), interval = atoi(argv[3]), progressive = atoi(argv[4]);
+  struct jpeg_compress_struct c;
+  struct jpeg_error_mgr e;
+  c.err = jpeg_std_error(&e);
+  jpeg_create_compress(&c);
+  jpeg_stdio_dest(&c, stdout);
+  c.image_width = width, c.image_height = height, c.input_components = 3, c.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&c);
+  c.restart_interval = interval;
+  if (progressive) jpeg_simple_progression(&c);
+  jpeg_start_compress(&c, TRUE);
+  unsigned char row[3000];
+  JSAMPROW rows[1] = {row};
+  while (c.next_scanline < c.image_height && fread(row, 3, width, stdin) == (size_t)width)
+    jpeg_write_scanlines(&c, rows, 1);
+  jpeg_finish_compress(&c);
+  return 0;
+}
+"""
+
+
+def with_restarts(name, values, interval, progressive):
+    """libjpeg-turbo with restart markers, which none of the tools above writes; truth is its own decoder."""
+    source, binary, path = (os.path.join(folder, n) for n in ["restart.c", "restart", "r.jpg"])
+    with open(source, "w") as file:
+        file.write(RESTART_C)
+    run("gcc", "-o", binary, source, "-ljpeg")
+    rows, columns = values.shape[:2]
+    command = [binary, str(columns), str(rows), str(interval), str(int(progressive))]
+    encoded = subprocess.run(command, input=values.tobytes(), check=True, stdout=subprocess.PIPE).stdout
+    assert encoded.count(b"\xff\xd0") >= 1
+    with open(path, "wb") as file:
+        file.write(encoded)
+    form = describe(rgb[1])
+    form.update(rows=rows, columns=columns, photometricInterpretation="YBR_FULL_422")
+    add(name, "1.2.840.10008.1.2.4.50", form, encoded, np.asarray(Image.open(path)).tobytes(), False)
+
+
+tall = np.concatenate([colour, colour[::-1], colour])
+with_restarts("libjpeg-turbo, a restart every MCU, 4:2:0", tall, 1, False)
+with_restarts("libjpeg-turbo, a restart every 3 MCUs, progressive", tall, 3, True)
 
 out = os.path.join(os.path.dirname(os.path.abspath(__file__)), "codecs.json")
 TOOLS = "dcmtk 3.6.7, GDCM 3.0.21, OpenJPEG 2.5.0, Pillow (libjpeg-turbo 2.1.5)"
