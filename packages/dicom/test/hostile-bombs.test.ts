@@ -14,6 +14,7 @@ import {
   readNumber,
   readText,
   readTexts,
+  readVolumeFile,
   scanSeries,
   writeDicomFile,
 } from "@alara/dicom";
@@ -423,6 +424,26 @@ describe("fragments and frames", () => {
     expect(at).toBeGreaterThan(0x00281053);
     const file = concat(slice.slice(0, before), junk, slice.slice(before));
     await expectCode(() => scanSeries([createMemorySource(file, "enhanced")]), "none");
+  });
+});
+
+describe("names that every object has", () => {
+  it("are no types, encodings, units or fields of a NRRD file, and no codes", async () => {
+    for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
+      const read = (text: string) => readVolumeFile(ascii(`NRRD0004\n${text}\n\n`.padEnd(400, "\0")));
+      const rest = "dimension: 3\nsizes: 2 2 2\nendian: little";
+      await expectCode(() => read(`type: ${name}\n${rest}\nencoding: raw`), /^[A-Z_]+$/);
+      await expectCode(() => read(`type: short\n${rest}\nencoding: ${name}`), /^[A-Z_]+$/);
+      await expectCode(
+        () => read(`type: short\n${rest}\nencoding: raw\nspace units: "${name}"`),
+        /^[A-Z_]+$|^none$/,
+      );
+      await expectCode(() => read(`type: short\n${rest}\nencoding: raw\n${name}: 1`), /^[A-Z_]+$|^none$/);
+      const phantom = item(explicit(0x00080100, "SH", name));
+      const slice = makeCtSlice({ extra: [[0x00189346, "SQ", phantom]] });
+      const { series } = await scanSeries([createMemorySource(slice, "phantom")]);
+      expect(series[0].slices[0].summary.facts.ctdiPhantomDiameterCm).toBeUndefined();
+    }
   });
 });
 

@@ -326,7 +326,7 @@ function createFormatSeeds(): HostileSeed[] {
         name: `format ${name} ${sampleType}`,
         layout,
         bytes: main.bytes,
-        weight: name === "npz" ? 0.1 : 0.25,
+        weight: name.endsWith("z") ? 0.08 : 0.25,
       };
     }),
   );

@@ -101,13 +101,21 @@ export function readInstanceFacts(dataset: DicomDataset): InstanceFacts {
 }
 
 /** The IEC phantoms of CID 4052, by DCM code. */
-const PHANTOM_DIAMETERS_CM: Readonly<Record<string, 16 | 32 | undefined>> = { "113690": 16, "113691": 32 };
+const PHANTOM_DIAMETERS_CM: ReadonlyMap<string, 16 | 32> = new Map([
+  ["113690", 16],
+  ["113691", 32],
+]);
+
+/** Diameter of the phantom that a code of CID 4052 stands for, cm. */
+export function findPhantomDiameterCm(code: string): 16 | 32 | undefined {
+  return PHANTOM_DIAMETERS_CM.get(code);
+}
 
 function readPhantomDiameter(dataset: DicomDataset): 16 | 32 | undefined {
   return orUndefined(() => {
     const item = readItems(dataset, TAG.CTDIPhantomTypeCodeSequence)?.[0];
     const code = item === undefined ? undefined : readText(item, TAG.CodeValue);
-    return code === undefined ? undefined : PHANTOM_DIAMETERS_CM[code];
+    return code === undefined ? undefined : findPhantomDiameterCm(code);
   });
 }
 

@@ -301,7 +301,7 @@ export const HOSTILE_NAMES: readonly string[] = [
   "a".repeat(65),
   "a".repeat(255),
   "a".repeat(256),
-  "a".repeat(5000),
+  "a".repeat(1200),
   `${"../".repeat(64)}x`,
   "é",
   "e\u0301",

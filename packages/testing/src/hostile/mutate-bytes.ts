@@ -115,6 +115,8 @@ export function mutateTextHeader(bytes: Uint8Array, random: Random): Uint8Array 
   else {
     if (kind < 5) tokens[token] = pickFrom(random, INTERESTING_NUMBERS);
     else if (kind === 5) tokens[token] = String(pickFrom(random, INTERESTING_INTEGERS));
+    else if (isOneIn(random, 100))
+      tokens[token] = `${pickFrom(random, ["1", "(", "%d", " ", '"', "-"])}`.repeat(10_000);
     else if (kind === 6) tokens[token] = createHostileName(random);
     else tokens[token] = pickFrom(random, INTERESTING_TEXTS);
     lines[line] = tokens.join("");

@@ -49,6 +49,8 @@ const EXTRA_TAGS = [
   0x00091001, 0x60003000, 0x50003000, 0x00010001, 0x00080001, 0x00000901,
 ];
 
+const RUNS = ["1", " ", "\\", "(", "^", "=", "1.", "\0", "\u001b$B", "\u001b$B!!", "e", "\t"];
+
 function createPiece(tag: number, vr: string, content: Uint8Array | readonly Piece[], layout: Layout): Piece {
   const isItem = Math.floor(tag / 65536) === 0xfffe;
   return { tag, vr: layout.explicit && !isItem ? vr : "", layout, content, length: undefined };
@@ -66,6 +68,10 @@ function createValue(piece: Piece, random: Random, donors: DicomDonors): Uint8Ar
   if (tag === 0x00080005) return padEven(toBytes(pickFrom(random, INTERESTING_CHARACTER_SETS)));
   const kind = vr === "" ? pickFrom(random, ["US", "DS", "UI", "LO", "DA", "UL", "FD"]) : vr;
   if (isOneIn(random, 8) && old.length > 0) return mutateBytes(old, random);
+  if (isOneIn(random, 400)) {
+    // Long runs: what takes the square of their length shows here.
+    return padEven(toBytes(`${pickFrom(random, RUNS).repeat(10_000)}x`.slice(-60_001)));
+  }
   switch (kind) {
     case "US":
     case "SS":
