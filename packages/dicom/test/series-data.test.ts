@@ -8,6 +8,7 @@ import { unzipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 
 const data = findDataFolder();
+if (data === undefined) console.log("series-data: skipped, ALARA_DATA names no data folder");
 
 function scan(folder: string): Promise<SeriesCollection> {
   return scanSeriesFiles([join(data ?? "", folder)]);
