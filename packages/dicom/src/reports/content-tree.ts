@@ -105,7 +105,7 @@ export function isSameConcept(
  * @param dataset - of the object; its depth is bounded by the reader's `limits.maxDepth`
  * @returns the root; an `OTHER` item without children when the object has no content
  * @throws DicomError for broken sequences, numbers and UIDs
- * @remarks PS3.3 C.17.3. Tested on own reports, on one built by dcmtk's xml2dsr and on dose reports.
+ * @remarks PS3.3 C.17.3. Tested on own reports (whose tree dcmtk's dsrdump prints the same) and on dose reports.
  */
 export function readContentTree(dataset: DicomDataset): ContentItem {
   const relationship = readText(dataset, TAG.RelationshipType);

@@ -52,7 +52,7 @@ function collectInstances(item: ContentItem): NamedInstance[] {
  *
  * @param dataset - of the object
  * @throws DicomError for broken sequences and UIDs
- * @remarks Tested on documents that dcmtk's xml2dsr builds.
+ * @remarks Tested on documents made here that dcmtk's dsrdump reads.
  */
 export function readKeyObjectSelection(dataset: DicomDataset): KeyObjectSelection {
   const root = readContentTree(dataset);
