@@ -39,6 +39,7 @@ import {
   uint16,
   uint32,
 } from "./make-dicom.ts";
+import { createReportCase } from "./quality-case.ts";
 
 function nameObject(name: string, bytes: Uint8Array, weight = 1): HostileSeed {
   return { name, layout: "dicom", bytes, weight };
@@ -295,6 +296,70 @@ async function createEnhancedSeeds(): Promise<HostileSeed[]> {
   return seeds;
 }
 
+/** Objects that are no images: a report, a key object selection, a presentation state, a DICOMDIR. */
+async function createOtherSeeds(): Promise<HostileSeed[]> {
+  const instance = concat(
+    explicit(0x00081150, "UI", "1.2.840.10008.5.1.4.1.1.2"),
+    explicit(0x00081155, "UI", "1.2.3.4"),
+  );
+  const series = item(
+    concat(explicit(0x00081199, "SQ", item(instance)), explicit(0x0020000e, "UI", "1.2.3.1")),
+  );
+  const evidence = item(concat(explicit(0x00081115, "SQ", series), explicit(0x0020000d, "UI", "1.2.3")));
+  const code = (value: string): Uint8Array =>
+    item(
+      concat(
+        explicit(0x00080100, "SH", value),
+        explicit(0x00080102, "SH", "DCM"),
+        explicit(0x00080104, "LO", "x"),
+      ),
+    );
+  const contained = item(
+    concat(
+      explicit(0x00081199, "SQ", item(instance)),
+      explicit(0x0040a010, "CS", "CONTAINS"),
+      explicit(0x0040a040, "CS", "IMAGE"),
+    ),
+  );
+  const head = (sopClass: string, modality: string): Uint8Array =>
+    concat(
+      explicit(0x00080016, "UI", sopClass),
+      explicit(0x00080018, "UI", "1.2.3.9"),
+      explicit(0x00080060, "CS", modality),
+    );
+  const keyObjects = concat(
+    head("1.2.840.10008.5.1.4.1.1.88.59", "KO"),
+    explicit(0x0040a040, "CS", "CONTAINER"),
+    explicit(0x0040a043, "SQ", code("113000")),
+    explicit(0x0040a375, "SQ", evidence),
+    explicit(0x0040a730, "SQ", contained),
+  );
+  const area = concat(
+    explicit(0x00700052, "SL", uint32(1, 1)),
+    explicit(0x00700053, "SL", uint32(6, 4)),
+    explicit(0x00700100, "CS", "SCALE TO FIT"),
+  );
+  const presentation = concat(
+    head("1.2.840.10008.5.1.4.1.1.11.1", "PR"),
+    explicit(0x00081115, "SQ", series),
+    explicit(
+      0x00283110,
+      "SQ",
+      item(concat(explicit(0x00281050, "DS", "40"), explicit(0x00281051, "DS", "400"))),
+    ),
+    explicit(0x0070005a, "SQ", item(area)),
+    explicit(0x00700080, "CS", "STATE"),
+  );
+  const golden = readFileSync(new URL("golden/dicomdir.json", import.meta.url), "utf8");
+  const { content } = JSON.parse(golden) as { content: string };
+  return [
+    nameObject("report", (await createReportCase()).bytes, 0.5),
+    nameObject("key objects", part10(keyObjects), 0.5),
+    nameObject("presentation state", part10(presentation), 0.5),
+    nameObject("dicomdir", new Uint8Array(Buffer.from(content, "base64")), 0.5),
+  ];
+}
+
 /** Damage that fits each volume format; a format without an entry is damaged as plain bytes. */
 const FORMAT_LAYOUTS: Readonly<Record<string, SeedLayout | undefined>> = {
   "nii.gz": "gzip",
@@ -338,6 +403,7 @@ export async function createHostileSeeds(): Promise<HostileSeed[]> {
     ...createNativeSeeds(),
     ...(await createSyntaxSeeds(readGoldenFrames())),
     ...(await createEnhancedSeeds()),
+    ...(await createOtherSeeds()),
     ...createFormatSeeds(),
   ];
 }

@@ -18,18 +18,28 @@ import {
   decodeSliceHu,
   decodeTexts,
   deidentifyFile,
+  findDanglingReferences,
   findPrivateCreator,
+  listObjectReferences,
+  listRecords,
   parseDicomDate,
   parseDicomDateTime,
   parseDicomTime,
   RETAIN_OPTIONS,
   readBigIntegers,
+  readContentTree,
+  readDicomDir,
   readDicomFile,
+  readDicomJson,
+  readDoseReport,
   readFrameBytes,
   readFrameFormat,
   readImageVolume,
   readItems,
+  readKeyObjectSelection,
   readNumbers,
+  readPresentationState,
+  readQualityReport,
   readTags,
   readTexts,
   readUid,
@@ -38,11 +48,13 @@ import {
   type Series,
   scanSeries,
   splitPersonName,
+  transcodeFile,
   transferSyntaxes,
   type VolumeLimits,
   volumeFormats,
   writeDataset,
   writeDicomFile,
+  writeDicomJson,
 } from "@alara/dicom";
 import { createMutator, type FuzzTask } from "@alara/testing/hostile";
 import { COMPANIONS, createHostileSeeds } from "./hostile-seeds.ts";
@@ -198,11 +210,14 @@ export async function exerciseDicom(bytes: Uint8Array, number: number): Promise<
   outcome = "read";
   const decoded = await attempt("decode", () => decodeFrames(file));
   if (decoded !== undefined) outcome = decoded;
+  if (number % 4 === 0) readOtherObjects(file, bytes);
+  if (number % 4 === 1) readAsJson(file);
   if (number % 4 === 2) await attemptSilently(() => decodeGrayscale(file));
   if (number % 4 === 3)
     for (const stack of series.slice(0, 2)) await attemptSilently(() => readImageVolume(stack));
   if (number % COSTLY_EVERY === 0) await attemptSilently(() => deidentify(file, number));
   if (number % COSTLY_EVERY === 1 && series.length > 0) {
+    await attemptSilently(() => transcodeFile(file, RLE));
     await attemptSilently(() => derive(series[0]));
     await attemptSilently(() => convertToEnhanced(series[0], { dateTime: MOMENT }));
     await attemptSilently(async () =>
@@ -212,7 +227,33 @@ export async function exerciseDicom(bytes: Uint8Array, number: number): Promise<
   return outcome;
 }
 
+/** What reports, key objects, presentation states and directories are asked for; most inputs are none. */
+function readOtherObjects(file: DicomFile, bytes: Uint8Array): void {
+  const { dataset } = file;
+  refuse(() => readContentTree(dataset));
+  refuse(() => readQualityReport(dataset));
+  refuse(() => readDoseReport(dataset));
+  refuse(() => readKeyObjectSelection(dataset));
+  refuse(() => readPresentationState(dataset));
+  refuse(() => listObjectReferences(dataset));
+  refuse(() => findDanglingReferences([dataset]));
+  for (const { file: named } of listRecords(
+    refuse(() => readDicomDir(bytes, { limits: FUZZ_LIMITS })) ?? [],
+  )) {
+    if (named?.kind !== "path") continue;
+    if (!named.components.every((part) => part !== "" && !/^\.{1,2}$|[/\\\0]/.test(part)))
+      fail("an unsafe file id was called safe");
+  }
+}
+
+/** To the JSON model and back. */
+function readAsJson(file: DicomFile): void {
+  const json = refuse(() => JSON.stringify(writeDicomJson(file.dataset)));
+  if (json !== undefined) refuse(() => readDicomJson(JSON.parse(json), { limits: FUZZ_LIMITS }));
+}
+
 const MOMENT = "2026-01-31T12:30:00+00:00";
+const RLE = "1.2.840.10008.1.2.5";
 const KEY = new Uint8Array(32).fill(7);
 
 /** De-identifies; what comes out is a file that can be read. */

@@ -187,7 +187,10 @@ export function findContentItems(
   concept: Pick<CodedConcept, "value" | "scheme">,
 ): ContentItem[] {
   const found = isSameConcept(root.concept, concept) ? [root] : [];
-  for (const child of root.children) found.push(...findContentItems(child, concept));
+  for (const child of root.children) {
+    // One by one: there may be more than fit the stack as arguments.
+    for (const item of findContentItems(child, concept)) found.push(item);
+  }
   return found;
 }
 
