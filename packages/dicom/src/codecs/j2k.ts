@@ -10,8 +10,11 @@ import { packSamples, writeSamples } from "./samples.ts";
 import { createWasmCodec } from "./wasm-codec.ts";
 import { createWasmOptions } from "./wasm-location.ts";
 
-/** Samples of one frame: the codecs keep up to 12 bytes for each. */
-const MAX_SAMPLES = 2 ** 25;
+/**
+ * Samples of one frame, the largest mammograms: the codecs keep up to 12 bytes for each, and take about 40 ns for each
+ * however few bytes there are, so this bounds a hostile frame to a second.
+ */
+const MAX_SAMPLES = 5120 * 4096;
 
 const openjpeg = createWasmCodec("OpenJPEG", async () => {
   const { default: create } = await import("@cornerstonejs/codec-openjpeg/decodewasmjs");
