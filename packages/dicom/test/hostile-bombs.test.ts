@@ -7,10 +7,12 @@ import {
   createPseudonyms,
   DEFAULT_DICOM_LIMITS,
   decodeTexts,
+  decodeVolume,
   deidentifyFile,
   readDicomFile,
   readFrameBytes,
   readFrameFormat,
+  readImageVolume,
   readNumber,
   readText,
   readTexts,
@@ -399,6 +401,71 @@ describe("fragments and frames", () => {
     await expectCode(async () => {
       for (let frame = 0; frame < frames; frame++) await readFrameBytes(file, format, frame);
     }, "none");
+  });
+
+  it("takes no memory for a volume of slices that are not there", async () => {
+    const slices = Array.from({ length: 300 }, (_, i) =>
+      makeCtSlice({
+        sopUid: `1.2.3.4.${i + 1}`,
+        position: [0, 0, i],
+        rows: 60_000,
+        columns: 2000,
+        pixels: i === 0 ? new Uint8Array(0) : new Uint8Array(2),
+      }),
+    );
+    const { series } = await scanSeries(slices.map((bytes, i) => createMemorySource(bytes, `slice-${i}`)));
+    expect(series[0].slices.length).toBe(300);
+    await expectCode(() => decodeVolume(series[0]), "PIXEL_DATA_MISMATCH");
+    await expectCode(() => readImageVolume(series[0]), "PIXEL_DATA_MISMATCH");
+  });
+
+  it("says so when there is no memory for a volume whose first slice is there", async () => {
+    const rle = (side: number): Uint8Array => {
+      const plane = new Uint8Array(2 * Math.ceil((side * side) / 128)).map((_, i) => (i % 2 === 0 ? 129 : 0));
+      return concat(uint32(2, 64, 64 + plane.length), new Uint8Array(52), plane, plane);
+    };
+    const uid = "1.2.840.10008.1.2.5";
+    const [frame, broken] = [rle(4096), new Uint8Array(64)];
+    const summaries = [frame, broken].map((bytes, i) => {
+      const fragments = concat(tagBytes(0xfffee000), uint32(0), item(bytes), SEQUENCE_END);
+      const head = makeCtSlice({
+        sopUid: `1.2.3.4.${i + 1}`,
+        position: [0, 0, i],
+        rows: 4096,
+        columns: 4096,
+        transferSyntax: uid,
+        pixels: new Uint8Array(0),
+        omit: [0x7fe00010],
+      });
+      return createMemorySource(concat(head, explicit(0x7fe00010, "OB", fragments, UNDEFINED)), `slice-${i}`);
+    });
+    const { series } = await scanSeries(summaries);
+    const many = { ...series[0], geometry: { ...series[0].geometry, size: [2 ** 24, 4096, 4096] as const } };
+    await expectCode(() => decodeVolume(many), "LIMIT_EXCEEDED");
+  });
+
+  it("decodes a volume of many frames with one reading of their file", async () => {
+    const frames = 2000;
+    const place = (i: number): Uint8Array =>
+      item(explicit(0x00209113, "SQ", item(explicit(0x00200032, "DS", `0\\0\\${i}`))));
+    const perFrame = concat(...Array.from({ length: frames }, (_, i) => place(i)));
+    const slice = makeCtSlice({
+      sopClass: "1.2.840.10008.5.1.4.1.1.2.1",
+      rows: 1,
+      columns: 1,
+      pixels: new Uint8Array(2 * frames),
+      extra: [
+        [0x00280008, "IS", String(frames)],
+        [0x52009229, "SQ", item(new Uint8Array(0))],
+        [0x52009230, "SQ", perFrame],
+      ],
+    });
+    const source = createMemorySource(slice, "enhanced");
+    const { series } = await scanSeries([source]);
+    expect(series[0].slices.length).toBe(frames);
+    const before = source.readCount();
+    await expectCode(() => decodeVolume(series[0]), "none");
+    expect(source.readCount() - before).toBeLessThanOrEqual(2);
   });
 
   it("scans many frames under many top-level elements without multiplying the two", async () => {

@@ -3,7 +3,7 @@
  * said in coded findings. A slice is a classic image or a frame of a multi-frame one. Pixels stay where they are
  * until a slice is asked for.
  */
-import { createVolume, type GridGeometry, type LongWorkOptions, type Volume } from "@alara/core";
+import { createVolume, type GridGeometry, type LongWorkOptions, type Unit, type Volume } from "@alara/core";
 import type { DicomFile } from "../dataset/dataset.ts";
 import { readDicomFile } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
@@ -234,7 +234,8 @@ export interface DecodeVolumeOptions extends LongWorkOptions, Pick<DecodeHuOptio
  *
  * Irregular series are decoded too: slices stand at their index, and `series.isRegular` says what that is worth.
  *
- * @throws DicomError `NOT_HU` for other modalities; as {@link decodeSliceHu}; the signal's reason
+ * @throws DicomError `NOT_HU` for other modalities; `LIMIT_EXCEEDED` when there is no memory for the volume; as
+ * {@link decodeSliceHu}; the signal's reason
  */
 export async function decodeVolume(series: Series, options: DecodeVolumeOptions = {}): Promise<Volume<"HU">> {
   if (series.unit !== "HU") {
@@ -243,10 +244,15 @@ export async function decodeVolume(series: Series, options: DecodeVolumeOptions 
       `the series (${series.modality}) holds no Hounsfield units; this step is for CT`,
     );
   }
-  const volume = createVolume("HU", series.geometry);
   const sliceOptions = options.paddingHu === undefined ? {} : { paddingHu: options.paddingHu };
-  await fillVolume(volume, options, async (i) => (await decodeSliceHu(series, i, sliceOptions)).hu);
-  return volume;
+  const readFile = createSliceReader(series);
+  return decodeSlices("HU", series.geometry, options, async (i) => {
+    const { hu } = await decodeHu(await readFile(i), {
+      ...sliceOptions,
+      frame: series.slices[i].summary.frame,
+    });
+    return hu;
+  });
 }
 
 /** Options of {@link readImageVolume}. */
@@ -258,30 +264,59 @@ export interface ReadImageVolumeOptions extends LongWorkOptions {
 /**
  * Decodes a whole series of any modality: CT in HU, everything else in the units its header maps to (`"arbitrary"`).
  *
- * @throws DicomError as {@link readSeriesFile} and {@link decodeGrayscale}; the signal's reason
+ * @throws DicomError `LIMIT_EXCEEDED` when there is no memory for the volume; as {@link readSeriesFile} and
+ * {@link decodeGrayscale}; the signal's reason
  */
 export async function readImageVolume(
   series: Series,
   options: ReadImageVolumeOptions = {},
 ): Promise<Volume<"HU" | "arbitrary">> {
-  const volume = createVolume<"HU" | "arbitrary">(series.unit, series.geometry);
+  const readFile = createSliceReader(series);
   const padding = options.paddingValue === undefined ? {} : { paddingValue: options.paddingValue };
-  await fillVolume(volume, options, async (i) => {
-    const file = await readSeriesFile(series, i);
-    return (await decodeGrayscale(file, { ...padding, frame: series.slices[i].summary.frame })).values;
+  return decodeSlices(series.unit, series.geometry, options, async (i) => {
+    const { frame } = series.slices[i].summary;
+    return (await decodeGrayscale(await readFile(i), { ...padding, frame })).values;
   });
+}
+
+/** Reads the files of slices; one that holds several slices in a row is read and parsed once for them. */
+function createSliceReader(series: Series): (slice: number) => Promise<DicomFile> {
+  let last: { readonly source: InstanceSource; readonly file: DicomFile } | undefined;
+  return async (slice) => {
+    const { source } = series.slices[slice];
+    if (last?.source !== source) last = { source, file: await readSeriesFile(series, slice) };
+    return last.file;
+  };
+}
+
+/** Decodes all slices; the first one before memory is taken for what the headers merely say. */
+async function decodeSlices<U extends Unit>(
+  unit: U,
+  geometry: GridGeometry,
+  options: LongWorkOptions,
+  decode: (slice: number) => Promise<Float32Array>,
+): Promise<Volume<U>> {
+  const [total, rows, columns] = geometry.size;
+  options.signal?.throwIfAborted();
+  const first = await decode(0);
+  const volume = allocateVolume(unit, geometry);
+  for (let i = 0; i < total; i++) {
+    options.signal?.throwIfAborted();
+    volume.data.set(i === 0 ? first : await decode(i), i * rows * columns);
+    options.onProgress?.({ phase: "decoding", done: i + 1, total, unit: "slices" });
+  }
   return volume;
 }
 
-async function fillVolume(
-  volume: Volume,
-  options: LongWorkOptions,
-  decode: (slice: number) => Promise<Float32Array>,
-): Promise<void> {
-  const [total, rows, columns] = volume.geometry.size;
-  for (let i = 0; i < total; i++) {
-    options.signal?.throwIfAborted();
-    volume.data.set(await decode(i), i * rows * columns);
-    options.onProgress?.({ phase: "decoding", done: i + 1, total, unit: "slices" });
+function allocateVolume<U extends Unit>(unit: U, geometry: GridGeometry): Volume<U> {
+  try {
+    return createVolume(unit, geometry);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new DicomError(
+      "LIMIT_EXCEEDED",
+      `there is no memory for a volume of ${geometry.size.join(" × ")} voxels; read it slice by slice`,
+      { cause },
+    );
   }
 }
