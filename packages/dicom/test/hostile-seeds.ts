@@ -9,10 +9,12 @@ import {
   type FrameFormat,
   findTransferSyntax,
   joinFragments,
+  readDicomFile,
   scanSeries,
   type TransferSyntax,
   transferSyntaxes,
   volumeFormats,
+  writeDicomJson,
 } from "@alara/dicom";
 import {
   type HostileSeed,
@@ -397,6 +399,13 @@ function createFormatSeeds(): HostileSeed[] {
   );
 }
 
+/** A dataset in the JSON model; damage to it is damage to a text of tokens. */
+function createJsonSeed(): HostileSeed {
+  const bytes = makeCtSlice({ extra: [[0x00081140, "SQ", item(explicit(0x00081150, "UI", "1.2"))]] });
+  const text = JSON.stringify(writeDicomJson(readDicomFile(bytes).dataset));
+  return { name: "json", layout: "text-header", bytes: ascii(text), weight: 0.25 };
+}
+
 /** Every seed. */
 export async function createHostileSeeds(): Promise<HostileSeed[]> {
   return [
@@ -404,6 +413,7 @@ export async function createHostileSeeds(): Promise<HostileSeed[]> {
     ...(await createSyntaxSeeds(readGoldenFrames())),
     ...(await createEnhancedSeeds()),
     ...(await createOtherSeeds()),
+    createJsonSeed(),
     ...createFormatSeeds(),
   ];
 }

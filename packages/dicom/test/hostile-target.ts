@@ -328,6 +328,22 @@ export async function exerciseFormat(bytes: Uint8Array, seedName: string, number
   return `read ${format}`;
 }
 
+/** Reads a dataset of the JSON model; what is accepted is written in it and read again. */
+function exerciseJson(bytes: Uint8Array): string {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return "no JSON";
+  }
+  const dataset = readDicomJson(json, { limits: FUZZ_LIMITS });
+  visitValues(dataset, 0);
+  const text = JSON.stringify(writeDicomJson(dataset));
+  if (readDicomJson(JSON.parse(text), { limits: FUZZ_LIMITS }).elements.size !== dataset.elements.size)
+    fail("JSON lost elements");
+  return "read json";
+}
+
 /** The task of the fuzz run: all seeds, all steps. */
 export async function createFuzzTask(seed: number): Promise<FuzzTask> {
   const seeds = await createHostileSeeds();
@@ -338,7 +354,9 @@ export async function createFuzzTask(seed: number): Promise<FuzzTask> {
   return {
     mutator,
     knownCodes: KNOWN_CODES,
-    target: (bytes, seedName, number) =>
-      seedName.startsWith("format ") ? exerciseFormat(bytes, seedName, number) : exerciseDicom(bytes, number),
+    target: async (bytes, seedName, number) => {
+      if (seedName.startsWith("format ")) return exerciseFormat(bytes, seedName, number);
+      return seedName === "json" ? exerciseJson(bytes) : exerciseDicom(bytes, number);
+    },
   };
 }
