@@ -61,6 +61,27 @@ describe("readDicomFile", () => {
     expect(readText((readItems(file.dataset, 0x00091002) ?? [])[0], TAG.CodeValue)).toBe("X");
   });
 
+  it("walks over compressed icons in sequences of either length", () => {
+    const fragments = concat(
+      item(new Uint8Array(0)),
+      item(Uint8Array.of(0xff, 0xd8, 0xff, 0xd9)),
+      SEQUENCE_END,
+    );
+    const icon = concat(
+      explicit(0x00280010, "US", uint16(2)),
+      explicit(TAG.PixelData, "OB", fragments, UNDEFINED),
+    );
+    const open = explicit(TAG.IconImageSequence, "SQ", concat(openItem(icon), SEQUENCE_END), UNDEFINED);
+    const closed = explicit(TAG.IconImageSequence, "SQ", item(icon));
+    for (const sequence of [open, closed]) {
+      const body = concat(explicit(0x00080016, "UI", "1.2"), sequence);
+      const dataset = readDataset(body, "explicit-le");
+      expect(writeDataset(dataset)).toEqual(body);
+      const [inner] = readItems(dataset, TAG.IconImageSequence) ?? [];
+      expect(inner.elements.get(TAG.PixelData)?.bytes).toEqual(fragments);
+    }
+  });
+
   it("keeps every byte of an implicit dataset", () => {
     const body = concat(
       implicit(0x00080018, ascii("1.2.3.4\0")),
@@ -250,6 +271,14 @@ describe("removePrivateElements", () => {
       ),
     );
     expect(removePrivateElements(removed)).toBe(removed);
+  });
+
+  it("looks into sequences that the dictionary does not know", () => {
+    const content = concat(implicit(0x00080100, "A "), implicit(0x00090010, "ACME"));
+    const body = explicit(0x00189998, "UN", concat(item(content), SEQUENCE_END), UNDEFINED);
+    const removed = removePrivateElements(readDataset(body, "explicit-le"));
+    const [inner] = readItems(readDataset(writeDataset(removed), "explicit-le"), 0x00189998) ?? [];
+    expect([...inner.elements.keys()]).toEqual([0x00080100]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The DICOM JSON model: against dcmtk's dcm2json, round trips, and what it refuses. */
 import { readFileSync } from "node:fs";
 import {
+  DEFAULT_DICOM_LIMITS,
   type DicomJsonElement,
   decodeText,
   readDataset,
@@ -67,11 +68,17 @@ describe("readDicomJson", () => {
       [{ "7FE00010": { vr: "OW", InlineBinary: "§" } }, "INVALID_VALUE"],
       [{ "7FE00010": { vr: "OW", BulkDataURI: "http://example.org" } }, "INVALID_VALUE"],
       [{ "00280009": { vr: "AT", Value: ["18"] } }, "INVALID_VALUE"],
+      [{ "00080070": { vr: "LO", Value: ["a\\b"] } }, "INVALID_VALUE"],
+      [{ "0010001a": { vr: "LO" }, "0010001A": { vr: "LO" } }, "DUPLICATE_ELEMENT"],
     ];
     for (const [json, code] of cases) expectCode(() => readDicomJson(json), code);
     let nested: unknown = {};
     for (let i = 0; i < 40; i++) nested = { "0040A730": { vr: "SQ", Value: [nested] } };
     expectCode(() => readDicomJson(nested), "NESTING_TOO_DEEP");
+    const items = { "0040A730": { vr: "SQ", Value: Array.from({ length: 20 }, () => ({})) } };
+    const limits = { ...DEFAULT_DICOM_LIMITS, maxElements: 20 };
+    expectCode(() => readDicomJson(items, { limits }), "LIMIT_EXCEEDED");
+    expect(readDicomJson(items).elements.size).toBe(1);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   convertToExplicit,
   DEFAULT_DICOM_LIMITS,
   type DicomDataset,
+  DicomError,
   decodeHu,
   decodeTexts,
   getKnownVr,
@@ -32,6 +33,7 @@ import {
   expectCode,
   explicit,
   IMPLICIT_LE,
+  implicit,
   item,
   makeCtSlice,
   openItem,
@@ -256,6 +258,7 @@ describe("preamble", () => {
     ["TIFF, little endian", Uint8Array.of(0x49, 0x49, 0x2a, 0, 8)],
     ["TIFF, big endian", Uint8Array.of(0x4d, 0x4d, 0, 0x2a, 8)],
     ["BigTIFF", Uint8Array.of(0x49, 0x49, 0x2b, 0, 8)],
+    ["an application's own bytes", Uint8Array.of(0, 0, 0, 9, 0x41, 0x42, 0x43, 200)],
   ])("%s: read, and written as zeros", (_, start) => {
     const file = readDicomFile(withPreamble(start));
     const written = writeDicomFile(file.dataset, file.transferSyntaxUid);
@@ -267,7 +270,9 @@ describe("preamble", () => {
     ["Mach-O", Uint8Array.of(0xcf, 0xfa, 0xed, 0xfe)],
     ["HTML", ascii("<html><script>")],
     ["script", ascii("#!/bin/sh\n")],
-    ["anything", Uint8Array.of(0, 0, 0, 9)],
+    ["WebAssembly", concat(Uint8Array.of(0), ascii("asm"))],
+    ["page behind other bytes", concat(Uint8Array.of(0, 9, 200), ascii("<svg"))],
+    ["text", ascii("copy a b")],
   ])("%s: refused unless asked for, and gone after writing", (_, start) => {
     const bytes = withPreamble(start);
     expectCode(() => readDicomFile(bytes), "UNSAFE_PREAMBLE");
@@ -301,15 +306,45 @@ describe("meta information", () => {
     for (const body of [concat(command, rest), concat(rest, late)]) {
       expectCode(() => readDicomFile(part10(body)), "UNEXPECTED_ELEMENT");
     }
-    expectCode(() => readDicomFile(part10(concat(rest, new Uint8Array(16)))), "INVALID_VR");
-    // Implicit VR reads zeros behind the end as elements of group 0000.
-    expectCode(() => readDicomFile(part10(new Uint8Array(8), IMPLICIT_LE)), "UNEXPECTED_ELEMENT");
+    // Implicit VR reads zeros in front of the data as an element of group 0000.
+    const zeros = concat(new Uint8Array(8), implicit(0x00080016, "1.2"));
+    expectCode(() => readDicomFile(part10(zeros, IMPLICIT_LE)), "UNEXPECTED_ELEMENT");
     const message = readDataset(
       concat(command, explicit(0x00080016, "UI", "1.2"), explicit(0x00080018, "UI", "1.3")),
       "explicit-le",
     );
     expect(message.elements.size).toBe(3);
     expectCode(() => writeDicomFile(message, EXPLICIT_LE), "UNEXPECTED_ELEMENT");
+  });
+
+  it("is followed by a dataset that may end in zeros, which are not written back", async () => {
+    const explicitBody = explicit(0x00080016, "UI", "1.2");
+    const bigEndianBody = concat(
+      Uint8Array.of(0, 8, 0, 0x16),
+      ascii("UI"),
+      Uint8Array.of(0, 4),
+      ascii("1.2\0"),
+    );
+    const cases: readonly (readonly [string, Uint8Array])[] = [
+      [EXPLICIT_LE, explicitBody],
+      [IMPLICIT_LE, implicit(0x00080016, "1.2\0")],
+      [BIG_ENDIAN, bigEndianBody],
+    ];
+    for (const [syntax, body] of cases) {
+      const file = readDicomFile(part10(body, syntax));
+      for (const zeros of [1, 7, 8, 12, 511, 4096]) {
+        const padded = readDicomFile(part10(concat(body, new Uint8Array(zeros)), syntax));
+        expect(padded.dataset.elements.size).toBe(1);
+        expect(writeDataset(padded.dataset)).toEqual(writeDataset(file.dataset));
+        const garbage = concat(body, new Uint8Array(zeros), Uint8Array.of(1));
+        expect(() => readDicomFile(part10(garbage, syntax))).toThrow(DicomError);
+      }
+    }
+    const slice = makeCtSlice();
+    const { hu } = await decodeHu(readDicomFile(concat(slice, new Uint8Array(1000))));
+    expect(hu).toEqual((await decodeHu(readDicomFile(slice))).hu);
+    // Items and bare datasets are not files: nothing fills them up.
+    expectCode(() => readDataset(concat(explicitBody, new Uint8Array(8)), "explicit-le"), "INVALID_VR");
   });
 
   it("is followed by trailing padding that stays", () => {

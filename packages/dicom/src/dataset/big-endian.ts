@@ -5,8 +5,9 @@
  */
 import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
-import { createCursor, hasShortLength, skipUndefinedLength, UNDEFINED_LENGTH } from "./cursor.ts";
+import { createCursor, isZeroTo, skipUndefinedLength, UNDEFINED_LENGTH } from "./cursor.ts";
 import { formatTag, TAG } from "./tags.ts";
+import { hasShortLength } from "./value-representations.ts";
 
 /** Bytes per word of the VRs that byte order concerns (PS3.5 table 6.2-1); OB, UN and text have none. */
 const WORD_SIZES: Readonly<Record<string, 2 | 4 | 8 | undefined>> = {
@@ -61,6 +62,7 @@ export function convertBigEndian(
       if (level.kind === "items") depth--;
       continue;
     }
+    if (levels.length === 1 && isZeroTo(bytes, at, bytes.length)) break;
     if (++visited > limits.maxElements) {
       throw new DicomError("LIMIT_EXCEEDED", `more than ${limits.maxElements} elements`, { offset: at });
     }

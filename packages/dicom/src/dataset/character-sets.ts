@@ -5,12 +5,11 @@
  */
 import type { DicomDataset } from "./dataset.ts";
 import { TAG } from "./tags.ts";
+import { isSingleValuedText } from "./value-representations.ts";
 import { checkTextBytes, decodeLatin1, trimPadding } from "./values.ts";
 
 /** VRs that (0008,0005) concerns (PS3.5 §6.1.2.2); all others are ASCII. */
 const EXTENDED_VRS: ReadonlySet<string> = new Set(["LO", "LT", "PN", "SH", "ST", "UC", "UT"]);
-/** VRs of one value, in which a backslash is text. */
-const SINGLE_VALUED: ReadonlySet<string> = new Set(["LT", "ST", "UT", "UR"]);
 
 /** Upper half (A0–FF) of each single-byte set by ISO registration number: its WHATWG label. */
 const SINGLE_BYTE_LABELS: Readonly<Record<number, string | undefined>> = {
@@ -113,7 +112,7 @@ export function decodeTexts(dataset: DicomDataset, tag: number): string[] | unde
   const text = EXTENDED_VRS.has(element.vr)
     ? decodeCharacters(element.bytes, getCharacterSets(dataset), element.vr)
     : decodeLatin1(element.bytes);
-  const values = SINGLE_VALUED.has(element.vr) ? [text] : text.split("\\");
+  const values = isSingleValuedText(element.vr) ? [text] : text.split("\\");
   const trimmed = values.map(trimPadding);
   return trimmed.every((value) => value === "") ? undefined : trimmed;
 }
@@ -160,7 +159,7 @@ export function decodeCharacters(bytes: Uint8Array, terms: readonly string[], vr
 
 function isDelimiter(byte: number, vr: string): boolean {
   if (byte === 0x09 || byte === 0x0a || byte === 0x0c || byte === 0x0d) return true;
-  if (byte === 0x5c) return !SINGLE_VALUED.has(vr);
+  if (byte === 0x5c) return !isSingleValuedText(vr);
   return vr === "PN" && (byte === 0x5e || byte === 0x3d);
 }
 

@@ -3,10 +3,10 @@
  * where something in them changes; depth is bounded by the reader's limit.
  */
 
-import { hasShortLength } from "./cursor.ts";
 import type { DicomDataset, DicomElement } from "./dataset.ts";
 import { readItems } from "./read.ts";
 import { findVr, isPrivateTag, TAG } from "./tags.ts";
+import { hasShortLength } from "./value-representations.ts";
 import { readInteger } from "./values.ts";
 import { encodeItems } from "./write.ts";
 
@@ -65,7 +65,8 @@ export function removePrivateElements(dataset: DicomDataset): DicomDataset {
 }
 
 function cleanSequence(dataset: DicomDataset, element: DicomElement): DicomElement {
-  const isSequence = element.vr === "SQ" || (element.vr === "UN" && findVr(element.tag) === "SQ");
+  const isSequence =
+    element.vr === "SQ" || (element.vr === "UN" && (element.undefinedLength || findVr(element.tag) === "SQ"));
   if (!isSequence) return element;
   const items = readItems(dataset, element.tag) ?? [];
   const cleaned = items.map(removePrivateElements);

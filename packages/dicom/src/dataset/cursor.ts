@@ -7,13 +7,9 @@ import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
 import type { DicomEncoding } from "./dataset.ts";
 import { formatTag, TAG } from "./tags.ts";
+import { hasShortLength } from "./value-representations.ts";
 
 export const UNDEFINED_LENGTH = 0xffffffff;
-
-/** VRs with a 16-bit length field (PS3.5 table 7.1-2); every other VR has 32 bits. */
-const SHORT_VRS: ReadonlySet<string> = new Set(
-  "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(" "),
-);
 
 /** Interned VR strings by their two character codes: avoids a string per element. */
 export const VR_NAMES: readonly string[] = (() => {
@@ -23,7 +19,7 @@ export const VR_NAMES: readonly string[] = (() => {
   }
   return names;
 })();
-const IS_SHORT: readonly boolean[] = VR_NAMES.map((name) => SHORT_VRS.has(name));
+const IS_SHORT: readonly boolean[] = VR_NAMES.map(hasShortLength);
 
 /** Position and bookkeeping of one reading; `bytes` is the whole file or a sequence's value. */
 export interface Cursor {
@@ -117,6 +113,12 @@ export function readUint32(bytes: Uint8Array, at: number): number {
   return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16)) + bytes[at + 3] * 16777216;
 }
 
+/** Whether all bytes from `start` to before `end` are zero; ends at the first one that is not. */
+export function isZeroTo(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
+  return true;
+}
+
 export function checkLength(cursor: Cursor): void {
   const present = cursor.bytes.length - cursor.position;
   if (cursor.length > present) {
@@ -144,6 +146,8 @@ export function skipUndefinedLength(cursor: Cursor, encoding: DicomEncoding, out
         isItem.pop();
       } else if (cursor.vrIndex === ITEM) {
         throw invalidSequence(cursor, "an element");
+      } else if (cursor.length === UNDEFINED_LENGTH && isEncapsulated(cursor, encodings[top])) {
+        skipFragments(cursor);
       } else if (cursor.length === UNDEFINED_LENGTH) {
         encodings.push(getContentEncoding(cursor, encodings[top]));
         isItem.push(false);
@@ -199,6 +203,11 @@ export function getContentEncoding(cursor: Cursor, encoding: DicomEncoding): Dic
   );
 }
 
+/** Whether the header read last, of undefined length, is that of pixel data in fragments; icons have them too. */
+export function isEncapsulated(cursor: Cursor, encoding: DicomEncoding): boolean {
+  return cursor.tag === TAG.PixelData && encoding === "explicit-le";
+}
+
 /** Walks the items of encapsulated pixel data (PS3.5 §A.4) to the sequence delimiter. */
 export function skipFragments(cursor: Cursor): void {
   for (;;) {
@@ -208,9 +217,4 @@ export function skipFragments(cursor: Cursor): void {
     checkLength(cursor);
     cursor.position += cursor.length;
   }
-}
-
-/** Whether a VR has a 16-bit length field in explicit VR (PS3.5 table 7.1-2). */
-export function hasShortLength(vr: string): boolean {
-  return SHORT_VRS.has(vr);
 }

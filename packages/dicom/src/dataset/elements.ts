@@ -6,6 +6,7 @@
 import { DicomError } from "../errors.ts";
 import type { DicomElement, DicomEncoding } from "./dataset.ts";
 import { findVr, formatTag, TAG } from "./tags.ts";
+import { getPadByte, isSingleValuedText } from "./value-representations.ts";
 import { encodeItems } from "./write.ts";
 
 /** Longest value of each text VR, characters (PS3.5 table 6.2-1). */
@@ -25,9 +26,6 @@ const MAX_LENGTHS: Readonly<Record<string, number | undefined>> = {
   TM: 14,
   UI: 64,
 };
-
-/** VRs in which a backslash is text, not a separator. */
-const SINGLE_VALUED: ReadonlySet<string> = new Set(["LT", "ST", "UT"]);
 
 /** Bytes of an ASCII text. @throws DicomError `INVALID_VALUE` for other and control characters */
 export function encodeAscii(text: string): Uint8Array {
@@ -67,7 +65,7 @@ export function createTextElement(tag: number, value: string | readonly string[]
         `the new value of ${formatTag(tag)} has ${item.length} characters; ${vr} allows ${limit}`,
       );
     }
-    if (item.includes("\\") && !SINGLE_VALUED.has(vr)) {
+    if (item.includes("\\") && !isSingleValuedText(vr)) {
       throw new DicomError("INVALID_VALUE", `the new value of ${formatTag(tag)} holds a backslash`);
     }
   }
@@ -79,7 +77,7 @@ export function padToEven(bytes: Uint8Array, vr: string): Uint8Array {
   if (bytes.length % 2 === 0) return bytes;
   const out = new Uint8Array(bytes.length + 1);
   out.set(bytes);
-  out[bytes.length] = (vr in MAX_LENGTHS && vr !== "UI") || vr === "UT" ? 0x20 : 0;
+  out[bytes.length] = getPadByte(vr);
   return out;
 }
 

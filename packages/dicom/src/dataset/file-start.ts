@@ -9,7 +9,10 @@ import { readUint32 } from "./cursor.ts";
 /** Bytes before "DICM". */
 export const PREAMBLE_LENGTH = 128;
 
-/** What may stand in a preamble: `safe` = zeros or a TIFF header (PS3.10 §7.1), `any` = anything at all. */
+/**
+ * What may stand in a preamble, which PS3.10 §7.1 leaves to applications: `safe` = zeros, a TIFF header or binary data
+ * that is no known program, archive or text; `any` = anything at all.
+ */
 export type PreamblePolicy = "safe" | "any";
 
 /** TIFF and BigTIFF in both byte orders: files that are both, as whole-slide scanners write them. */
@@ -20,11 +23,33 @@ const TIFF_STARTS: readonly (readonly number[])[] = [
   [0x4d, 0x4d, 0, 0x2b],
 ];
 
+/** How programs and archives start that some system runs or opens: what a preamble must not be (CVE-2019-11687). */
+const PROGRAM_STARTS: readonly (readonly number[])[] = [
+  [0x4d, 0x5a], // DOS, Windows
+  [0xe9], // jumps, with which DOS programs without a header start
+  [0xeb],
+  [0x7f, 0x45, 0x4c, 0x46], // ELF
+  [0xfe, 0xed, 0xfa], // Mach-O, big endian
+  [0xce, 0xfa, 0xed, 0xfe], // Mach-O, little endian
+  [0xcf, 0xfa, 0xed, 0xfe],
+  [0xca, 0xfe, 0xba, 0xbe], // Java class, Mach-O of several architectures
+  [0xbe, 0xba, 0xfe, 0xca],
+  [0x00, 0x61, 0x73, 0x6d], // WebAssembly
+  [0x23, 0x21], // #!
+  [0x50, 0x4b], // zip
+  [0x1f, 0x8b], // gzip
+  [0x4c, 0, 0, 0], // Windows shortcut
+  [0xd0, 0xcf, 0x11, 0xe0], // OLE: installer, document with macros
+];
+
+/** So many printable characters in a row are a text: a script, a page, a PDF, wherever they stand. */
+const TEXT_RUN = 4;
+
 /**
  * Position of the first element: after "DICM", or 0 when the bytes start with a plausible element.
  *
  * @throws DicomError `NOT_DICOM`; `UNSAFE_PREAMBLE` when the preamble could make the file run as a program or open as
- * a page (CVE-2019-11687)
+ * a page (CVE-2019-11687); written files have zeros there whatever was read
  */
 export function findFileStart(bytes: Uint8Array, policy: PreamblePolicy): number {
   const p = PREAMBLE_LENGTH;
@@ -49,12 +74,19 @@ export function findFileStart(bytes: Uint8Array, policy: PreamblePolicy): number
 }
 
 function checkPreamble(bytes: Uint8Array): void {
-  let isZero = true;
-  for (let i = 0; i < PREAMBLE_LENGTH && isZero; i++) isZero = bytes[i] === 0;
-  if (isZero || TIFF_STARTS.some((start) => start.every((byte, i) => bytes[i] === byte))) return;
+  const startsWith = (start: readonly number[]): boolean => start.every((byte, i) => bytes[i] === byte);
+  if (TIFF_STARTS.some(startsWith)) return;
+  let run = 0;
+  let longest = 0;
+  for (let i = 0; i < PREAMBLE_LENGTH; i++) {
+    run = bytes[i] >= 0x20 && bytes[i] < 0x7f ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  const isProgram = PROGRAM_STARTS.some(startsWith);
+  if (!isProgram && longest < TEXT_RUN) return;
   throw new DicomError(
     "UNSAFE_PREAMBLE",
-    'the first 128 bytes are neither zeros nor a TIFF header, so the file may be a program or a page in disguise; pass preamble: "any" if it is to be trusted',
+    `the first 128 bytes ${isProgram ? "start like a program or an archive" : "hold text, as a script or a page does"}, so the file may be something else in disguise; if it is to be trusted, clear them in a copy (dd if=/dev/zero of=COPY bs=128 count=1 conv=notrunc) or pass preamble: "any"`,
     { offset: 0 },
   );
 }

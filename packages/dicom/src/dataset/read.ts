@@ -19,10 +19,11 @@ import {
   checkLength,
   createCursor,
   getContentEncoding,
-  hasShortLength,
   IMPLICIT,
   ITEM,
   invalidSequence,
+  isEncapsulated,
+  isZeroTo,
   readHeader,
   readUint32,
   skipFragments,
@@ -34,13 +35,14 @@ import type { DicomDataset, DicomElement, DicomEncoding, DicomFile } from "./dat
 import { inflateDataset } from "./deflate.ts";
 import { findFileStart, guessTransferSyntax, type PreamblePolicy } from "./file-start.ts";
 import { findVr, formatTag, getTagGroup, TAG } from "./tags.ts";
+import { hasShortLength } from "./value-representations.ts";
 
 /** Reads elements until `stop` says so or the data ends. */
 function readElements(
   cursor: Cursor,
   encoding: DicomEncoding,
   depth: number,
-  until: "end" | "item-end" | "group-2-end",
+  until: "end" | "file-end" | "item-end" | "group-2-end",
 ): Map<number, DicomElement> {
   const elements = new Map<number, DicomElement>();
   const { bytes, origin } = cursor;
@@ -48,6 +50,7 @@ function readElements(
   let isSorted = true;
   while (cursor.position < bytes.length) {
     if (until === "group-2-end" && isMetaEnd(cursor, elements)) return elements;
+    if (until === "file-end" && isZeroTo(bytes, cursor.position, bytes.length)) break;
     readHeader(cursor, encoding);
     const { tag, vrIndex, headerStart } = cursor;
     const start = cursor.position;
@@ -59,7 +62,7 @@ function readElements(
     if (!undefinedLength) {
       checkLength(cursor);
       cursor.position += cursor.length;
-    } else if (tag === TAG.PixelData && encoding === "explicit-le") {
+    } else if (isEncapsulated(cursor, encoding)) {
       skipFragments(cursor);
     } else {
       skipUndefinedLength(cursor, getContentEncoding(cursor, encoding), depth);
@@ -119,8 +122,8 @@ export interface ReadDatasetOptions {
 /** Options of {@link readDicomFile}. */
 export interface ReadDicomOptions extends ReadDatasetOptions {
   /**
-   * What the 128 bytes before "DICM" may be. Default `"safe"`: zeros or a TIFF header; anything else could make the
-   * file run as a program or open as a page.
+   * What the 128 bytes before "DICM" may be. Default `"safe"`: anything but the start of a known program or archive and
+   * text, with which the file could run as a program or open as a page.
    */
   readonly preamble?: PreamblePolicy;
 }
@@ -129,7 +132,8 @@ export interface ReadDicomOptions extends ReadDatasetOptions {
  * Reads a file; values stay views on `content` (big endian and deflated files: on a converted copy).
  *
  * Files without preamble, or without meta information or transfer syntax, are read when their first element is
- * plausible. A missing or wrong group length of the meta information does not matter.
+ * plausible. A missing or wrong group length of the meta information does not matter. Zeros behind the last element,
+ * to which tapes and some archives fill up blocks, are no data; they are not written back.
  *
  * @throws DicomError `NOT_DICOM`, `UNSAFE_PREAMBLE`, `FILE_TOO_LARGE`, `TRUNCATED`, `VALUE_BEYOND_END`, `INVALID_VR`,
  * `INVALID_LENGTH`, `INVALID_SEQUENCE`, `DUPLICATE_ELEMENT`, `UNEXPECTED_ELEMENT` (groups 0000 and 0002 in the
@@ -156,7 +160,7 @@ export function readDicomFile(content: Uint8Array, options: ReadDicomOptions = {
   const uid = declared ?? guessTransferSyntax(bytes, cursor.position);
   const syntax = requireTransferSyntax(uid);
   const stored = openStoredDataset(cursor, syntax);
-  const elements = readElements(stored, syntax.encoding, 0, "end");
+  const elements = readElements(stored, syntax.encoding, 0, "file-end");
   for (const group of [0, 2]) refuseGroup(elements, group);
   return {
     meta,

@@ -6,16 +6,12 @@
 import { requireTransferSyntax, TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
-import { hasShortLength } from "./cursor.ts";
 import type { DicomDataset, DicomElement, DicomEncoding } from "./dataset.ts";
 import { deflateDataset } from "./deflate.ts";
 import { PREAMBLE_LENGTH } from "./file-start.ts";
 import { formatTag, getTagGroup, TAG } from "./tags.ts";
+import { getPadByte, hasShortLength } from "./value-representations.ts";
 import { readUid } from "./values.ts";
-
-const SPACE_PADDED: ReadonlySet<string> = new Set(
-  "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT".split(" "),
-);
 
 function getHeaderLength(element: DicomElement, encoding: DicomEncoding): number {
   return encoding === "explicit-le" && !hasShortLength(element.vr) ? 12 : 8;
@@ -67,7 +63,7 @@ function writeElements(
       }
     }
     out.set(bytes, at);
-    if (length > bytes.length && SPACE_PADDED.has(vr)) out[at + bytes.length] = 0x20;
+    if (length > bytes.length) out[at + bytes.length] = getPadByte(vr);
     at += length;
   }
   return at;

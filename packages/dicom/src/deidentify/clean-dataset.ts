@@ -8,6 +8,7 @@ import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import { createElement, createTextElement, encodeAscii, padToEven } from "../dataset/elements.ts";
 import { readItems } from "../dataset/read.ts";
 import { findVr, isPrivateTag, TAG } from "../dataset/tags.ts";
+import { isTextVr } from "../dataset/value-representations.ts";
 import { encodeItems } from "../dataset/write.ts";
 import { DicomError } from "../errors.ts";
 import { type ActionContext, type AttributeAction, findAttributeAction } from "./attribute-actions.ts";
@@ -17,7 +18,7 @@ import { holdsIdentifier, type IdentifierWords } from "./identifiers.ts";
 import { isPublicUid } from "./known-uids.ts";
 import { findSafePrivateElements } from "./safe-private.ts";
 import { shiftTemporalValue } from "./temporal.ts";
-import { checkValue, createDummyValue, isTextVr, readValueText } from "./values.ts";
+import { checkValue, createDummyValue, readValueText } from "./values.ts";
 
 /** Everything that the walk needs; the counts are its only output besides the dataset. */
 export interface CleanContext {

@@ -4,12 +4,10 @@
  * "number" or "code" must not carry a sentence. Dummy values for action D (PS3.15 §E.1.1).
  */
 import { encodeAscii, padToEven } from "../dataset/elements.ts";
-import { decodeLatin1 } from "../dataset/values.ts";
+import { isTextVr } from "../dataset/value-representations.ts";
+import { DECIMAL, decodeLatin1 } from "../dataset/values.ts";
 import { shiftTemporalValue } from "./temporal.ts";
 
-const TEXT_VRS: ReadonlySet<string> = new Set(
-  "AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split(" "),
-);
 const UNIT_BYTES: Readonly<Record<string, number | undefined>> = {
   US: 2,
   SS: 2,
@@ -26,7 +24,6 @@ const UNIT_BYTES: Readonly<Record<string, number | undefined>> = {
   OD: 8,
   OV: 8,
 };
-const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 const TIMEZONE = 0x00080201;
 
 /** A value field that may stay. */
@@ -34,11 +31,6 @@ export interface CheckedValue {
   readonly bytes: Uint8Array;
   /** Something stood behind a NUL and was cut off. */
   readonly cut: boolean;
-}
-
-/** Whether values of this VR are characters. */
-export function isTextVr(vr: string): boolean {
-  return TEXT_VRS.has(vr);
 }
 
 /** The text of a value field up to its first NUL, as Latin-1, without the padding at its end. */
@@ -93,7 +85,7 @@ function fitsVr(tag: number, vr: string, value: string): boolean {
   switch (vr) {
     case "DS":
     case "IS":
-      return value.length <= 32 && NUMBER.test(value);
+      return value.length <= 32 && DECIMAL.test(value);
     case "AS":
       return /^\d{1,3}[DWMY]$/.test(value);
     case "DA":

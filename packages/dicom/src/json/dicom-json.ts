@@ -15,6 +15,7 @@ import {
 } from "../dataset/elements.ts";
 import { readItems } from "../dataset/read.ts";
 import { formatTag, TAG } from "../dataset/tags.ts";
+import { isSingleValuedText } from "../dataset/value-representations.ts";
 import { getKnownVr, readBigIntegers, readNumbers, readTags, readTexts } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
 import { DEFAULT_DICOM_LIMITS, type DicomLimits } from "../limits.ts";
@@ -166,15 +167,16 @@ export interface ReadDicomJsonOptions {
  * a value is not plain ASCII.
  *
  * @param json - as `JSON.parse` gives it; anything but a DICOM JSON object is refused
- * @throws DicomError `INVALID_VALUE`, `INVALID_VR`, `NESTING_TOO_DEEP`, `NON_FINITE_VALUE`
+ * @throws DicomError `INVALID_VALUE`, `INVALID_VR`, `DUPLICATE_ELEMENT` (a tag in both cases of its letters),
+ * `LIMIT_EXCEEDED`, `NESTING_TOO_DEEP`, `NON_FINITE_VALUE`
  * @remarks PS3.18 F.2. Tested by round trip and on mutations.
  */
 export function readDicomJson(json: unknown, options: ReadDicomJsonOptions = {}): DicomDataset {
   const limits = options.limits ?? DEFAULT_DICOM_LIMITS;
-  const elements = readObject(json, 0, { ...options, limits });
+  const progress = { elements: 0, hasWideText: false };
+  const elements = readObject(json, 0, { ...options, limits, progress });
   const set = elements.get(TAG.SpecificCharacterSet);
-  const hasWideText = [...elements.values()].some((element) => element.bytes.some((byte) => byte > 127));
-  if (set === undefined && hasWideText) {
+  if (set === undefined && progress.hasWideText) {
     elements.set(TAG.SpecificCharacterSet, createText(TAG.SpecificCharacterSet, "CS", "ISO_IR 192"));
   }
   const sorted = [...elements.values()].sort((a, b) => a.tag - b.tag);
@@ -186,22 +188,31 @@ export function readDicomJson(json: unknown, options: ReadDicomJsonOptions = {})
   };
 }
 
-function readObject(
-  json: unknown,
-  depth: number,
-  options: ReadDicomJsonOptions & { readonly limits: DicomLimits },
-): Map<number, DicomElement> {
+interface JsonContext extends ReadDicomJsonOptions {
+  readonly limits: DicomLimits;
+  /** Elements and items read so far, and whether any text goes beyond ASCII. */
+  readonly progress: { elements: number; hasWideText: boolean };
+}
+
+function readObject(json: unknown, depth: number, options: JsonContext): Map<number, DicomElement> {
   if (depth > options.limits.maxDepth) {
     throw new DicomError("NESTING_TOO_DEEP", `sequences are nested deeper than ${options.limits.maxDepth}`);
   }
   if (!isObject(json)) throw new DicomError("INVALID_VALUE", "DICOM JSON is an object of elements by tag");
   const entries = Object.entries(json).sort(([a], [b]) => (a.toUpperCase() < b.toUpperCase() ? -1 : 1));
   const elements = new Map<number, DicomElement>();
+  options.progress.elements += 1 + entries.length;
+  if (options.progress.elements > options.limits.maxElements) {
+    throw new DicomError("LIMIT_EXCEEDED", `the JSON has more than ${options.limits.maxElements} elements`);
+  }
   for (const [key, value] of entries) {
     if (!/^[0-9A-Fa-f]{8}$/.test(key)) {
       throw new DicomError("INVALID_VALUE", "a key is not a tag of eight hexadecimal digits");
     }
     const tag = Number.parseInt(key, 16);
+    if (elements.has(tag)) {
+      throw new DicomError("DUPLICATE_ELEMENT", `element ${formatTag(tag)} of the JSON occurs twice`);
+    }
     elements.set(tag, readElement(tag, value, depth, options));
   }
   return elements;
@@ -211,12 +222,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function readElement(
-  tag: number,
-  json: unknown,
-  depth: number,
-  options: ReadDicomJsonOptions & { readonly limits: DicomLimits },
-): DicomElement {
+function readElement(tag: number, json: unknown, depth: number, options: JsonContext): DicomElement {
   const refuse = (what: string): DicomError =>
     new DicomError("INVALID_VALUE", `element ${formatTag(tag)} of the JSON ${what}`);
   if (!isObject(json)) throw refuse("is no object");
@@ -270,7 +276,12 @@ function readElement(
     }
     throw refuse("has a value of the wrong kind");
   });
-  return createText(tag, vr, tag === TAG.SpecificCharacterSet ? "ISO_IR 192" : texts.join("\\"));
+  if (!isSingleValuedText(vr) && texts.some((text) => text.includes("\\"))) {
+    throw refuse("has a backslash inside a value, which would become two values");
+  }
+  const text = tag === TAG.SpecificCharacterSet ? "ISO_IR 192" : texts.join("\\");
+  options.progress.hasWideText ||= /[^\0-\x7f]/.test(text);
+  return createText(tag, vr, text);
 }
 
 function raise(error: DicomError): never {
