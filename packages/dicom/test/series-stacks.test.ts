@@ -80,6 +80,23 @@ describe("stacks that always part", () => {
     expect(series[0].stackName).toBeUndefined();
   });
 
+  it("but not by the maker's Image Type where it varies along one scan", async () => {
+    const { series } = await scan(
+      [0, 3, 6, 9].map(
+        (z, i) =>
+          makeStack(
+            1,
+            {
+              position: [0, 0, z],
+              imageType: `ORIGINAL\\PRIMARY${i === 1 ? "" : "\\AXIAL"}${i > 1 ? "\\HELIX" : ""}`,
+            },
+            i + 1,
+          )[0],
+      ),
+    );
+    expect(series.map((item) => [item.slices.length, item.isRegular])).toEqual([[4, true]]);
+  });
+
   it("a scan that changes thickness and step half way is two regular stacks", async () => {
     const thin = [0, 4, 8, 12].map(
       (z, i) => makeStack(1, { sliceThickness: "4", position: [0, 0, z] }, i + 1)[0],
@@ -101,6 +118,16 @@ describe("stacks that part where positions repeat", () => {
     ["temporal position", (k) => ({ extra: [[0x00200100, "IS", String(k + 1)]] }), "time 2"],
     ["acquisition", (k) => ({ acquisitionNumber: k + 1 }), "acquisition 2"],
     ["tube voltage", (k) => ({ extra: [[0x00180060, "DS", k === 0 ? "80" : "140"]] }), "tube voltage 140 kV"],
+    [
+      "acquisition numbers that differ by less than 1 %",
+      (k) => ({ acquisitionNumber: 200 + k }),
+      "acquisition 201",
+    ],
+    [
+      "the maker's Image Type",
+      (k) => ({ imageType: `ORIGINAL\\PRIMARY\\AXIAL\\${k === 0 ? "HELIX" : "MONO"}` }),
+      "image type MONO",
+    ],
     ["trigger time", (k) => ({ extra: [[0x00181060, "DS", String(500 * k)]] }), "trigger time 500 ms"],
     ["field of view", (k) => ({ position: [100 * k, 0, 0] }), "field of view at 100, 0 mm"],
   ];
@@ -138,6 +165,29 @@ describe("stacks that part where positions repeat", () => {
       "any",
     );
     expect(listNames(echoes.series)).toEqual(["echo time 10 ms", "echo time 90 ms"]);
+  });
+
+  const pass = (k: number, from: number, options: CtSliceOptions): Uint8Array[] =>
+    [0, 1, 2, 3, 4].map(
+      (i) => makeStack(1, { position: [0, 0, from + 3 * i], ...options }, 10 * k + i + 1)[0],
+    );
+
+  it("by acquisition where the slices of two passes lie between each other", async () => {
+    const files = [pass(0, 0, { acquisitionNumber: 1 }), pass(1, 1.5, { acquisitionNumber: 2 })].flat();
+    const { series } = await scan(files);
+    expect(listNames(series)).toEqual(["acquisition 1", "acquisition 2"]);
+    expect(series.map((item) => [item.slices.length, item.isRegular])).toEqual([
+      [5, true],
+      [5, true],
+    ]);
+  });
+
+  it("not where passes follow each other, and overlap by a slice or two", async () => {
+    for (const from of [15, 10.5]) {
+      const files = [pass(0, 0, { acquisitionNumber: 1 }), pass(1, from, { acquisitionNumber: 2 })].flat();
+      const { series } = await scan(files);
+      expect(series.map((item) => item.slices.length)).toEqual([10]);
+    }
   });
 
   it("not by acquisition numbers that count steps of the table", async () => {

@@ -5,7 +5,8 @@
 import type { InstanceSummary } from "../images/instance.ts";
 import type { SeriesFacts } from "./series-facts.ts";
 import type { SeriesLayout } from "./series-geometry.ts";
-import { formatStackName, type StackPart } from "./series-stacks.ts";
+import { formatStackName } from "./series-stacks.ts";
+import type { StackPart } from "./stack-rules.ts";
 
 /** Stable codes of findings. */
 export type SeriesFindingCode =

@@ -4,37 +4,19 @@
  * common frame of reference and equipment); a stack is what can be processed as a volume.
  */
 import type { InstanceSummary } from "../images/instance.ts";
-import type { InstanceFacts } from "../images/instance-facts.ts";
 import { measureLayout } from "./series-geometry.ts";
 import { DUPLICATE_MM } from "./slice-steps.ts";
-
-/** What tells stacks of one series apart. */
-export type StackKey =
-  | "matrix"
-  | "pixel spacing"
-  | "orientation"
-  | "modality"
-  | "image type"
-  | "energy"
-  | "kernel"
-  | "slice thickness"
-  | "stack"
-  | "field of view"
-  | "time"
-  | "phase"
-  | "trigger time"
-  | "b-value"
-  | "echo time"
-  | "acquisition"
-  | "tube voltage"
-  | "repetition";
-
-/** A part of a series' name, e.g. phase 40 %. */
-export interface StackPart {
-  readonly key: StackKey;
-  /** The value in words, with its unit; never free text. */
-  readonly value: string;
-}
+import {
+  describePlane,
+  findPlaneDifference,
+  isClose,
+  PARTING,
+  PASSES,
+  type StackKey,
+  type StackPart,
+  type StackRule,
+  TELLING_APART,
+} from "./stack-rules.ts";
 
 /** Slices that belong together. */
 export interface Stack<T> {
@@ -46,93 +28,6 @@ export interface Stack<T> {
 /** Anything with a summary. */
 interface Summarised {
   readonly summary: InstanceSummary;
-}
-
-interface Rule {
-  readonly key: StackKey;
-  /** The value that slices of one stack share; numbers are compared with 1 % tolerance. */
-  readonly read: (summary: InstanceSummary) => string | number | undefined;
-  readonly describe?: (value: string | number) => string;
-}
-
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-
-function fact(key: StackKey, name: keyof InstanceFacts, unit: string): Rule {
-  return {
-    key,
-    read: (summary) => {
-      const value = summary.facts[name];
-      return typeof value === "number" || typeof value === "string" ? value : undefined;
-    },
-    describe: (value) => (typeof value === "number" ? `${round(value, 3)}${unit}` : value),
-  };
-}
-
-/** Image Type without what says nothing of how an image looks. */
-function readFlavour(summary: InstanceSummary): string {
-  const silent: readonly string[] = ["", "PRIMARY", "SECONDARY", "AXIAL"];
-  return summary.imageType.filter((value) => !silent.includes(value)).join("\\");
-}
-
-/** Differences that always part: such images do not belong into one volume. */
-const PARTING: readonly Rule[] = [
-  { key: "modality", read: (summary) => `${summary.modality} ${summary.format.unit}` },
-  { key: "matrix", read: ({ format }) => `${format.columns} × ${format.rows}` },
-  fact("energy", "monoenergeticKev", " keV"),
-  fact("kernel", "kernel", ""),
-  fact("slice thickness", "sliceThicknessMm", " mm"),
-  { key: "image type", read: readFlavour },
-];
-
-/** Where the first pixel lies within the slice plane, mm: reconstructions of both knees share positions along z. */
-function readPlanePosition({ positionMm, columnDirection, rowDirection }: InstanceSummary): string {
-  return [columnDirection, rowDirection]
-    .map(
-      (axis) => Math.round(axis[0] * positionMm[0] + axis[1] * positionMm[1] + axis[2] * positionMm[2]) + 0,
-    )
-    .join(", ");
-}
-
-/** Differences that part only where slices would share positions otherwise, in this order. */
-const TELLING_APART: readonly Rule[] = [
-  { key: "stack", read: (summary) => summary.stackId },
-  { key: "field of view", read: readPlanePosition, describe: (value) => `at ${value} mm` },
-  { key: "time", read: (summary) => summary.temporalPosition },
-  fact("phase", "cardiacPhasePercent", " %"),
-  fact("b-value", "diffusionBValue", " s/mm²"),
-  fact("echo time", "echoTimeMs", " ms"),
-  fact("tube voltage", "tubeVoltageKv", " kV"),
-  { key: "acquisition", read: (summary) => summary.acquisitionNumber },
-  fact("trigger time", "triggerTimeMs", " ms"),
-];
-
-function isClose(a: number, b: number, tolerance: number): boolean {
-  return Math.abs(a - b) <= tolerance;
-}
-
-/** Whether two images lie in parallel planes with one pixel spacing; orientations within 0.1° are one. */
-function findPlaneDifference(a: InstanceSummary, b: InstanceSummary): StackKey | undefined {
-  if (
-    !isClose(a.pixelSpacingMm[0], b.pixelSpacingMm[0], 1e-4 * a.pixelSpacingMm[0]) ||
-    !isClose(a.pixelSpacingMm[1], b.pixelSpacingMm[1], 1e-4 * a.pixelSpacingMm[1])
-  ) {
-    return "pixel spacing";
-  }
-  const isTurned =
-    a.columnDirection.some((value, i) => !isClose(value, b.columnDirection[i], 0.002)) ||
-    a.rowDirection.some((value, i) => !isClose(value, b.rowDirection[i], 0.002));
-  return isTurned ? "orientation" : undefined;
-}
-
-/** The plane of a slice in words: the axis that its normal is nearest to. */
-function describePlane(key: StackKey, summary: InstanceSummary): string {
-  if (key === "pixel spacing") {
-    return `${summary.pixelSpacingMm.map((value) => round(value, 4)).join(" × ")} mm`;
-  }
-  const [a, b] = [summary.columnDirection, summary.rowDirection];
-  const normal = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-  const sizes = normal.map(Math.abs);
-  return ["sagittal", "coronal", "axial"][sizes.indexOf(Math.max(...sizes))];
 }
 
 function splitByPlane<T extends Summarised>(stack: Stack<T>): Stack<T>[] {
@@ -162,18 +57,43 @@ function splitByPlane<T extends Summarised>(stack: Stack<T>): Stack<T>[] {
   });
 }
 
+/** Slices of one value of a rule. */
+interface RuleGroup<T> {
+  readonly value: string | number | undefined;
+  readonly slices: T[];
+}
+
+/** Where to look for groups of a number within 1 %: its logarithm and the neighbours of that. */
+function listBuckets(value: string | number | undefined): readonly string[] {
+  if (typeof value !== "number") return [`=${value}`];
+  const sign = Math.sign(value);
+  const bucket = sign === 0 ? 0 : Math.floor(Math.log(Math.abs(value)) / 0.01);
+  return [-2, -1, 0, 1, 2].map((shift) => `${sign} ${bucket + shift}`);
+}
+
 /** Groups by a rule's value; numbers within 1 % of a group's first are of that group. */
-function splitByRule<T extends Summarised>(stack: Stack<T>, rule: Rule): Stack<T>[] {
-  const groups: { readonly value: string | number | undefined; readonly slices: T[] }[] = [];
+function splitByRule<T extends Summarised>(stack: Stack<T>, rule: StackRule): Stack<T>[] {
+  const groups: RuleGroup<T>[] = [];
+  // Time grows with slices, not with slices times groups: a hostile object has a group for every frame.
+  const found = new Map<string, RuleGroup<T>[]>();
   for (const slice of stack.slices) {
     const value = rule.read(slice.summary);
-    const home = groups.find((group) =>
-      typeof group.value === "number" && typeof value === "number"
-        ? isClose(group.value, value, 0.01 * Math.abs(group.value))
-        : group.value === value,
-    );
-    if (home === undefined) groups.push({ value, slices: [slice] });
-    else home.slices.push(slice);
+    const buckets = listBuckets(value);
+    const home = buckets
+      .flatMap((bucket) => found.get(bucket) ?? [])
+      .find((group) =>
+        typeof group.value === "number" && typeof value === "number"
+          ? isClose(group.value, value, 0.01 * Math.abs(group.value))
+          : group.value === value,
+      );
+    if (home !== undefined) {
+      home.slices.push(slice);
+      continue;
+    }
+    const group = { value, slices: [slice] };
+    groups.push(group);
+    const own = buckets[Math.floor(buckets.length / 2)];
+    found.set(own, [...(found.get(own) ?? []), group]);
   }
   if (groups.length === 1) return [stack];
   return groups.map(({ value, slices }) => ({
@@ -210,13 +130,43 @@ export function listPlaces<T extends Summarised>(slices: readonly T[]): T[][] {
 function splitRepeats<T extends Summarised>(stack: Stack<T>, byRepetition: "allow" | "never"): Stack<T>[] {
   const places = listPlaces(stack.slices);
   const repeats = stack.slices.length - places.length;
-  if (repeats === 0) return [stack];
+  if (repeats === 0) return splitPasses(stack);
   const most = places.reduce((maximum, place) => Math.max(maximum, place.length), 0);
   const best =
     splitByBestRule(stack, repeats, most) ??
     (byRepetition === "allow" ? splitByRepetition(stack, places) : undefined) ??
     splitByBestRule(stack, repeats, stack.slices.length / 2);
   return best?.flatMap((part) => splitRepeats(part, byRepetition)) ?? [stack];
+}
+
+/** Slices that a pass must have between those of another one. */
+const PASS_OVERLAP = 3;
+
+/**
+ * Parts passes over one region whose slices lie between each other, e.g. one with and one without contrast medium, at
+ * half a step: together they would look like one fine stack. Only where every pass meets another one so: steps of the
+ * table stay together.
+ */
+function splitPasses<T extends Summarised>(stack: Stack<T>): Stack<T>[] {
+  const { slices } = stack;
+  if (slices.length < 2 * PASS_OVERLAP || slices[0].summary.format.unit !== "HU") return [stack];
+  for (const rule of PASSES) {
+    const passes = splitByRule(stack, rule);
+    if (passes.length === 1) continue;
+    const layout = measureLayout(slices.map(({ summary }) => summary));
+    const places = new Map(layout.order.map((index, i) => [slices[index], layout.alongNormalMm[i]]));
+    const along = passes.map((pass) => pass.slices.map((slice) => places.get(slice) ?? 0));
+    const areMixed = along.every((a) => along.some((b) => b !== a && reachesInto(a, b) && reachesInto(b, a)));
+    if (areMixed) return passes.flatMap(splitPasses);
+  }
+  return [stack];
+}
+
+/** Whether enough positions of one pass lie within the extent of another. */
+function reachesInto(positions: readonly number[], others: readonly number[]): boolean {
+  const low = others.reduce((a, b) => Math.min(a, b));
+  const high = others.reduce((a, b) => Math.max(a, b));
+  return positions.filter((position) => position > low && position < high).length >= PASS_OVERLAP;
 }
 
 function splitByBestRule<T extends Summarised>(
@@ -271,9 +221,10 @@ export interface SplitStacksOptions {
 /**
  * Splits the slices of one series into stacks.
  *
- * Always by modality, matrix, pixel spacing, orientation, Image Type, energy, kernel and slice thickness. Where slices
- * still share positions: by stack, time, cardiac phase, b-value, echo, tube voltage, acquisition, trigger time; at
- * last by the order of Instance Numbers. Numbers within 1 % are one value.
+ * Always by modality, matrix, pixel spacing, orientation, Image Type (values 1 to 3), energy, kernel and slice
+ * thickness. Where slices still share positions: by stack, time, cardiac phase, b-value, echo, tube voltage, the
+ * maker's Image Type, acquisition, trigger time; at last by the order of Instance Numbers. Where CT slices of two times,
+ * phases or acquisitions lie between each other: by these. Measures within 1 % are one value.
  *
  * @returns at least one stack for at least one slice, in the order in which their first slices came
  * Tested on series made in code for every key.
