@@ -1,7 +1,9 @@
 /**
  * Bounded decompression of gzip (RFC 1952), zlib (RFC 1950) and raw deflate (RFC 1951) through the platform's own
  * decoder, which checks the checksums. Output is counted as it comes; nothing is sized from what a file declares.
+ * Compression is fflate's, so that equal volumes give equal bytes on every platform.
  */
+import { gzipSync, zlibSync } from "fflate";
 import { DicomError } from "../errors.ts";
 
 /** What wraps the deflated data. */
@@ -11,7 +13,7 @@ export type DeflateWrapper = "gzip" | "zlib" | "raw";
 export const DEFLATE_MAXIMUM_RATIO = 1032;
 
 const PLATFORM_NAMES = { gzip: "gzip", zlib: "deflate", raw: "deflate-raw" } as const;
-const CHUNK_BYTES = 16_384;
+const CHUNK_BYTES = 65_536;
 
 /** Whether bytes begin like gzip. */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -71,13 +73,7 @@ export async function inflateBounded(bytes: Uint8Array, options: InflateOptions)
     isWanted = false;
     void feeding;
   }
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joinParts(parts);
 }
 
 /**
@@ -103,4 +99,29 @@ export async function inflateSamples(
     throw new DicomError("TRUNCATED", `the samples need ${neededBytes} bytes but unfold to ${out.length}`);
   }
   return out.subarray(0, neededBytes);
+}
+
+/**
+ * Deflate's effort for images: noise does not compress, and on CT level 6 takes a quarter longer for 0.5 % less.
+ */
+export const COMPRESSION_LEVEL = 4;
+
+/**
+ * Compresses bytes at once; no moment is written. Not in pieces: fflate's streams start with a window of zeros that
+ * they take for data, so that what begins with zeros may come out damaged.
+ */
+export function compress(bytes: Uint8Array, wrapper: "gzip" | "zlib"): Uint8Array {
+  const level = COMPRESSION_LEVEL;
+  return wrapper === "gzip" ? gzipSync(bytes, { level, mtime: 0 }) : zlibSync(bytes, { level });
+}
+
+/** One array of several. */
+export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

@@ -3,10 +3,9 @@
  * `Key = Value` lines that ends with ElementDataFile. Coordinates are LPS.
  */
 import type { GridGeometry, Unit, Vector3, Volume } from "@alara/core";
-import { zlibSync } from "fflate";
 import { DicomError } from "../errors.ts";
 import { expandPattern, readCompanion } from "./companions.ts";
-import { inflateSamples } from "./compression.ts";
+import { compress, inflateSamples, joinParts } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   type FormatFinding,
@@ -118,7 +117,7 @@ export async function readMetaImage(
     if (layout.volumes > 1) {
       throw new DicomError("UNSUPPORTED_PIXEL_FORMAT", "several volumes written as text are not read");
     }
-    return wrapSamples(scaleSamples(numbers, total, {}), header, options);
+    return wrapSamples(scaleSamples(numbers, {}), header, options);
   }
   const parts: Uint8Array[] = [];
   for (const name of sources) {
@@ -311,7 +310,7 @@ function encodeMetaImage(
   const { geometry } = volume;
   const { direction, spacingMm, size } = geometry;
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
-  const samples = zlibSync(encodeSamples(volume.data, sampleType));
+  const samples = compress(encodeSamples(volume.data, sampleType), "zlib");
   const join = (values: readonly number[]): string => values.map(formatNumber).join(" ");
   const comment = formatUnitComment(volume.unit);
   const lines = [
@@ -336,10 +335,7 @@ function encodeMetaImage(
 /** Writes one `.mha` file, zlib. The unit goes into `Comment` as `unit=HU`. */
 export function writeMetaImage(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const { header, samples } = encodeMetaImage(volume, options, "LOCAL");
-  const bytes = new Uint8Array(header.length + samples.length);
-  bytes.set(header);
-  bytes.set(samples, header.length);
-  return [{ name: `${options.baseName ?? "volume"}.mha`, bytes }];
+  return [{ name: `${options.baseName ?? "volume"}.mha`, bytes: joinParts([header, samples]) }];
 }
 
 /** Writes a `.mhd` and its `.zraw`. */

@@ -3,10 +3,9 @@
  * nifti-header.ts.
  */
 import type { Unit, Volume } from "@alara/core";
-import { gzipSync } from "fflate";
 import { DicomError } from "../errors.ts";
 import { readCompanion } from "./companions.ts";
-import { inflateBounded, inflateSamples, isGzip } from "./compression.ts";
+import { compress, inflateBounded, inflateSamples, isGzip } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   formatUnitComment,
@@ -22,6 +21,7 @@ import {
   chooseSampleType,
   countSampleBytes,
   encodeSamples,
+  encodeSamplesInto,
   requireBytes,
   type SampleType,
 } from "./samples.ts";
@@ -93,26 +93,26 @@ function readImageFile(
  * when its axes are perpendicular. The unit goes into `descrip` as `unit=HU`.
  */
 export function writeNifti(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
-  const { header, samples } = encodeNifti(volume, options, "single");
-  const bytes = new Uint8Array(header.length + samples.length);
+  const { header, sampleType } = encodeHeader(volume, options, "single");
+  const bytes = new Uint8Array(header.length + volume.data.length * countSampleBytes(sampleType));
   bytes.set(header);
-  bytes.set(samples, header.length);
+  encodeSamplesInto(bytes.subarray(header.length), volume.data, sampleType);
   return [{ name: `${options.baseName ?? "volume"}.nii`, bytes }];
 }
 
 /** Writes one `.nii.gz` file; no moment is written into it, so that equal volumes give equal bytes. */
 export function writeGzippedNifti(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const [{ name, bytes }] = writeNifti(volume, options);
-  return [{ name: `${name}.gz`, bytes: gzipSync(bytes, { mtime: 0 }) }];
+  return [{ name: `${name}.gz`, bytes: compress(bytes, "gzip") }];
 }
 
 /** Writes a pair of `.hdr` and `.img`. */
 export function writeNiftiPair(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
-  const { header, samples } = encodeNifti(volume, options, "pair");
+  const { header, sampleType } = encodeHeader(volume, options, "pair");
   const baseName = options.baseName ?? "volume";
   return [
     { name: `${baseName}.hdr`, bytes: header },
-    { name: `${baseName}.img`, bytes: samples },
+    { name: `${baseName}.img`, bytes: encodeSamples(volume.data, sampleType) },
   ];
 }
 
@@ -124,14 +124,13 @@ function findDatatype(sampleType: SampleType): number {
   return Number(entry[0]);
 }
 
-function encodeNifti(
+function encodeHeader(
   volume: Volume,
   options: WriteVolumeOptions,
   layout: "single" | "pair",
-): { readonly header: Uint8Array; readonly samples: Uint8Array } {
+): { readonly header: Uint8Array; readonly sampleType: SampleType } {
   const { geometry } = volume;
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
-  const samples = encodeSamples(volume.data, sampleType);
   const version: NiftiHeader["version"] = Math.max(...geometry.size) > 32767 ? 2 : 1;
   const headerBytes = version === 1 ? 348 : 540;
   const isSingle = layout === "single";
@@ -209,7 +208,7 @@ function encodeNifti(
     putDoubles(352, [quaternion.b, quaternion.c, quaternion.d, ...origin, ...srow.flat()]);
     view.setInt32(500, 2, true);
   }
-  return { header: bytes, samples };
+  return { header: bytes, sampleType };
 }
 
 function describeUnit(unit: Unit): string {

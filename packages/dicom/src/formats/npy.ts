@@ -18,7 +18,7 @@ import {
 import {
   chooseSampleType,
   countSampleBytes,
-  encodeSamples,
+  encodeSamplesInto,
   requireBytes,
   type SampleType,
 } from "./samples.ts";
@@ -213,8 +213,8 @@ export async function readNpy(bytes: Uint8Array, options: ReadVolumeOptions = {}
   return createStoredVolume(array.bytes, header, options);
 }
 
-/** The bytes of a NPY file, version 1, C order, little endian. */
-export function formatNpy(samples: Uint8Array, sampleType: SampleType, shape: readonly number[]): Uint8Array {
+/** The header of a NPY file, version 1, C order, little endian; a multiple of 64 bytes. */
+export function formatNpyHeader(sampleType: SampleType, shape: readonly number[]): Uint8Array {
   const entry = Object.entries(TYPES).find(([name, type]) => type === sampleType && name !== "b1");
   if (entry === undefined) throw new DicomError("UNSUPPORTED_PIXEL_FORMAT", `NPY has no ${sampleType}`);
   const [name] = entry;
@@ -222,18 +222,30 @@ export function formatNpy(samples: Uint8Array, sampleType: SampleType, shape: re
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const text = `{'descr': '${order}${name}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
-  const out = new Uint8Array(length + samples.length);
+  const out = new Uint8Array(length);
   out.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 255, (length - 10) >> 8]);
   out.fill(32, 10, length - 1);
   out.set(encodeHeaderText(text), 10);
   out[length - 1] = 10;
-  out.set(samples, length);
   return out;
+}
+
+/**
+ * The bytes of a NPY file, version 1, C order, little endian.
+ *
+ * @throws DicomError as `encodeSamples`
+ */
+export function formatNpy(data: Float32Array, sampleType: SampleType, shape: readonly number[]): Uint8Array {
+  const header = formatNpyHeader(sampleType, shape);
+  const bytes = new Uint8Array(header.length + data.length * countSampleBytes(sampleType));
+  bytes.set(header);
+  encodeSamplesInto(bytes.subarray(header.length), data, sampleType);
+  return bytes;
 }
 
 /** Writes one `.npy` file; spacing and place are lost. */
 export function writeNpy(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
-  const bytes = formatNpy(encodeSamples(volume.data, sampleType), sampleType, volume.geometry.size);
+  const bytes = formatNpy(volume.data, sampleType, volume.geometry.size);
   return [{ name: `${options.baseName ?? "volume"}.npy`, bytes }];
 }

@@ -5,6 +5,7 @@
 import type { GridGeometry, Unit, Vector3, Volume } from "@alara/core";
 import { zipSync } from "fflate";
 import { DicomError } from "../errors.ts";
+import { COMPRESSION_LEVEL, joinParts } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   findUnit,
@@ -13,9 +14,9 @@ import {
   type VolumeFile,
   type WriteVolumeOptions,
 } from "./format.ts";
-import { assumeGrid, formatNpy, type NpyArray, parseNpy, selectNpyVolume } from "./npy.ts";
+import { assumeGrid, formatNpy, formatNpyHeader, type NpyArray, parseNpy, selectNpyVolume } from "./npy.ts";
 import { createGridOfSteps } from "./orientation.ts";
-import { chooseSampleType, decodeSamples, encodeSamples } from "./samples.ts";
+import { chooseSampleType, decodeSamples } from "./samples.ts";
 import { createStoredVolume } from "./stored-volume.ts";
 import { encodeHeaderText } from "./text-header.ts";
 import { isZip, listZipEntries, readZipEntry } from "./zip.ts";
@@ -134,25 +135,22 @@ function formatText(text: string): Uint8Array {
   return out;
 }
 
-function formatDoubles(values: readonly number[], shape: readonly number[]): Uint8Array {
-  return formatNpy(new Uint8Array(Float64Array.from(values).buffer), "float64", shape);
-}
-
 /** Writes one `.npz` file, deflated, with the grid beside the data. No moment is written into it. */
 export function writeNpz(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const { geometry, data, unit } = volume;
-  const sampleType = options.sampleType ?? chooseSampleType(data);
   const { slice, row, column } = geometry.direction;
+  const formatDoubles = (values: readonly number[], shape: readonly number[]): Uint8Array =>
+    joinParts([formatNpyHeader("float64", shape), new Uint8Array(Float64Array.from(values).buffer)]);
   const bytes = zipSync(
     {
-      "data.npy": formatNpy(encodeSamples(data, sampleType), sampleType, geometry.size),
+      "data.npy": formatNpy(data, options.sampleType ?? chooseSampleType(data), geometry.size),
       "spacing.npy": formatDoubles(geometry.spacingMm, [3]),
       "origin.npy": formatDoubles(geometry.originMm, [3]),
       "direction.npy": formatDoubles([...slice, ...row, ...column], [3, 3]),
       "unit.npy": formatText(unit),
     },
     // The earliest moment of the format, in the local zone as it demands.
-    { mtime: new Date(1980, 0, 1) },
+    { level: COMPRESSION_LEVEL, mtime: new Date(1980, 0, 1) },
   );
   return [{ name: `${options.baseName ?? "volume"}.npz`, bytes }];
 }

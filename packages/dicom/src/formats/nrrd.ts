@@ -2,10 +2,9 @@
  * NRRD files: samples behind the header (`.nrrd`) or in files of their own (`.nhdr`). The header is in nrrd-header.ts.
  */
 import type { Volume } from "@alara/core";
-import { gzipSync } from "fflate";
 import { DicomError } from "../errors.ts";
 import { readCompanion } from "./companions.ts";
-import { inflateSamples } from "./compression.ts";
+import { compress, inflateSamples, joinParts } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   findUnit,
@@ -48,7 +47,6 @@ export async function readNrrd(bytes: Uint8Array, options: ReadVolumeOptions = {
   };
   const samples = await readSamples(bytes, header, total, options, limits);
   if (Array.isArray(samples)) {
-    const voxels = header.layout.size[0] * header.layout.size[1] * header.layout.size[2];
     // Text is few: its numbers are chosen through their indices.
     const indices = new Uint8Array(Uint32Array.from({ length: total }, (_, i) => i).buffer);
     const chosen = selectVolume(indices, header.layout, 4, options);
@@ -56,7 +54,6 @@ export async function readNrrd(bytes: Uint8Array, options: ReadVolumeOptions = {
     return wrapSamples(
       scaleSamples(
         Array.from(wanted, (i) => samples[i]),
-        voxels,
         {},
       ),
       stored,
@@ -188,10 +185,7 @@ function formatHeader(volume: Volume, sampleType: SampleType, dataFile: string |
 export function writeNrrd(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
   const header = formatHeader(volume, sampleType, undefined);
-  const samples = gzipSync(encodeSamples(volume.data, sampleType), { mtime: 0 });
-  const bytes = new Uint8Array(header.length + samples.length);
-  bytes.set(header);
-  bytes.set(samples, header.length);
+  const bytes = joinParts([header, compress(encodeSamples(volume.data, sampleType), "gzip")]);
   return [{ name: `${options.baseName ?? "volume"}.nrrd`, bytes }];
 }
 
@@ -202,6 +196,9 @@ export function writeDetachedNrrd(volume: Volume, options: WriteVolumeOptions = 
   const dataFile = `${baseName}.raw.gz`;
   return [
     { name: `${baseName}.nhdr`, bytes: formatHeader(volume, sampleType, dataFile) },
-    { name: dataFile, bytes: gzipSync(encodeSamples(volume.data, sampleType), { mtime: 0 }) },
+    {
+      name: dataFile,
+      bytes: compress(encodeSamples(volume.data, sampleType), "gzip"),
+    },
   ];
 }

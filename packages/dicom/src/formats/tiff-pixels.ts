@@ -15,7 +15,7 @@ import type { TiffPage } from "./tiff-pages.ts";
 export async function decodeTiffPage(bytes: Uint8Array, page: TiffPage): Promise<Uint8Array> {
   const { width, height, pieceWidth, pieceHeight } = page;
   const sampleBytes = countSampleBytes(page.sampleType);
-  checkPieces(bytes, page, sampleBytes);
+  requirePieces(bytes, page);
   const out = new Uint8Array(width * height * sampleBytes);
   const across = Math.ceil(width / pieceWidth);
   for (const [piece, offset] of page.offsets.entries()) {
@@ -41,8 +41,13 @@ export async function decodeTiffPage(bytes: Uint8Array, page: TiffPage): Promise
   return out;
 }
 
-/** Refuses pages that their bytes cannot fill, before anything is allocated. */
-function checkPieces(bytes: Uint8Array, page: TiffPage, sampleBytes: number): void {
+/**
+ * Refuses a page that its bytes cannot fill, before anything is allocated.
+ *
+ * @throws DicomError `TRUNCATED`, `INVALID_VALUE`
+ */
+export function requirePieces(bytes: Uint8Array, page: TiffPage): void {
+  const sampleBytes = countSampleBytes(page.sampleType);
   let packed = 0;
   for (const [piece, offset] of page.offsets.entries()) {
     if (offset + page.byteCounts[piece] > bytes.length) {

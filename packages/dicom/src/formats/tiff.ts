@@ -19,14 +19,15 @@ import {
 import {
   chooseSampleType,
   countSampleBytes,
-  encodeSamples,
+  decodeSamples,
+  encodeSamplesInto,
   requireBytes,
   type SampleType,
 } from "./samples.ts";
-import { createStoredVolume } from "./stored-volume.ts";
+import { wrapSamples } from "./stored-volume.ts";
 import { encodeHeaderText, formatNumber } from "./text-header.ts";
 import { listTiffPages, type TiffPage } from "./tiff-pages.ts";
-import { decodeTiffPage } from "./tiff-pixels.ts";
+import { decodeTiffPage, requirePieces } from "./tiff-pixels.ts";
 
 /**
  * Reads a multi-page TIFF: pages are slices.
@@ -91,18 +92,24 @@ export async function readTiffStack(
   );
   const size = [slices, first.height, first.width] as const;
   checkSize(size, limits);
-  const pageBytes = first.width * first.height * countSampleBytes(first.sampleType);
-  const parts: Uint8Array[] = [];
-  for (const sheet of chosen) parts.push(await decodeTiffPage(sheet.bytes, sheet.page));
-  const data = new Uint8Array(slices * pageBytes);
-  for (const [slice, part] of parts.entries()) data.set(part, slice * pageBytes);
-  const place = readSpacing(first, imageJ, options);
+  for (const { bytes, page } of chosen) requirePieces(bytes, page);
   const scaling = first.isInverted ? invertScaling(first.sampleType) : {};
-  return createStoredVolume(
-    data,
+  const plane = first.width * first.height;
+  const data = new Float32Array(slices * plane);
+  let inexact = 0;
+  let nonFinite = 0;
+  for (const [slice, { bytes, page }] of chosen.entries()) {
+    const stored = await decodeTiffPage(bytes, page);
+    const decoded = decodeSamples(stored, page.sampleType, plane, { littleEndian: true, ...scaling });
+    data.set(decoded.data, slice * plane);
+    inexact += decoded.inexact;
+    nonFinite += decoded.nonFinite;
+  }
+  const place = readSpacing(first, imageJ, options);
+  return wrapSamples(
+    { data, inexact, nonFinite },
     {
       sampleType: first.sampleType,
-      littleEndian: true,
       geometry: { size, spacingMm: place.spacingMm, originMm: [0, 0, 0], direction: AXIAL_DIRECTION },
       unit: parseValueUnit(first.description),
       findings: place.findings,
@@ -286,7 +293,6 @@ export function writeTiff(volume: Volume, options: WriteVolumeOptions = {}): rea
   if (format === undefined) {
     throw new DicomError("UNSUPPORTED_PIXEL_FORMAT", `${sampleType} is only read; write float32 or int32`);
   }
-  const samples = encodeSamples(volume.data, sampleType);
   const [slices, rows, columns] = geometry.size;
   const [sliceMm, rowMm, columnMm] = geometry.spacingMm;
   const description = encodeHeaderText(
@@ -307,11 +313,12 @@ export function writeTiff(volume: Volume, options: WriteVolumeOptions = {}): rea
   const resolutionAt = descriptionAt + description.length + (description.length % 2);
   const firstDirectory = resolutionAt + 16;
   const dataAt = Math.ceil((firstDirectory + slices * directoryBytes) / 16) * 16;
-  const pageBytes = samples.length / slices;
-  if (dataAt + samples.length > 0xffffffff) {
+  const pageBytes = rows * columns * countSampleBytes(sampleType);
+  const end = dataAt + slices * pageBytes;
+  if (end > 0xffffffff) {
     throw new DicomError("LIMIT_EXCEEDED", "TIFF ends at 4 GiB; write NIfTI or NRRD");
   }
-  const out = new Uint8Array(dataAt + samples.length);
+  const out = new Uint8Array(end);
   const view = new DataView(out.buffer);
   out.set([0x49, 0x49, 42, 0]);
   view.setUint32(4, firstDirectory, true);
@@ -346,7 +353,7 @@ export function writeTiff(volume: Volume, options: WriteVolumeOptions = {}): rea
     }
     view.setUint32(start + 2 + 12 * tags, slice + 1 < slices ? start + directoryBytes : 0, true);
   }
-  out.set(samples, dataAt);
+  encodeSamplesInto(out.subarray(dataAt), volume.data, sampleType);
   return [{ name: `${options.baseName ?? "volume"}.tif`, bytes: out }];
 }
 
