@@ -9,6 +9,7 @@ import {
   type DeidentifyOptions,
   type DicomFile,
   deidentifyFile,
+  isDicomDir,
   type Pseudonyms,
   readDicomFile,
   readNumber,
@@ -24,7 +25,6 @@ import { CliError } from "./input.ts";
 
 /** Codes of files that are no images at all: left out, not refused. */
 const LEFT_OUT: ReadonlySet<string> = new Set(["NOT_DICOM"]);
-const MEDIA_DIRECTORY = "1.2.840.10008.1.3.10";
 
 /** Options of {@link deidentifyFolder}. */
 export interface DeidentifyFolderOptions
@@ -129,7 +129,7 @@ export async function deidentifyFolder(
     onProgress({ phase: "reading", done: index + 1, total: paths.length, unit: "files" });
     try {
       const file = readDicomFile(await createFileSource(path).read(), { preamble: "any" });
-      if (readText(file.meta, TAG.MediaStorageSOPClassUID) === MEDIA_DIRECTORY) codes[index] = "NOT_DICOM";
+      if (isDicomDir(file)) codes[index] = "NOT_DICOM";
       else candidates.push(await describeCandidate(index, file, pseudonyms));
     } catch (error) {
       codes[index] = getCode(error);

@@ -9,27 +9,35 @@ import {
   createCtSeries,
   createDerivedObject,
   createDerivedSeries,
+  type DicomFile,
   decodeSliceHu,
   decodeVolume,
   type EnhancedCtScan,
+  type EnhancedKind,
+  editDataset,
   isSingleObject,
+  joinFragments,
   readDicomFile,
   readFrameDataset,
+  readFrameFormat,
   readItems,
   readNumbers,
   readText,
   readTexts,
+  requireTransferSyntax,
   type Series,
   type SeriesFacts,
   scanSeries,
   TAG,
   TRANSFER_SYNTAX_UID,
   transferSyntaxes,
+  writeDicomFile,
   writeEnhancedCt,
 } from "@alara/dicom";
 import { createTemporaryFolder, requireTool } from "@alara/testing";
 import { describe, expect, it } from "vitest";
-import { createMemorySource } from "./make-dicom.ts";
+import { convertToImplicit } from "../src/dataset/convert.ts";
+import { type CtSliceOptions, createMemorySource, makeCtSlice, uint16 } from "./make-dicom.ts";
 import { validate } from "./validators.ts";
 
 const DATE_TIME = "2026-01-02T03:04:05Z";
@@ -208,6 +216,121 @@ async function derive(series: Series, transferSyntaxUid?: string): Promise<Uint8
   }
   return object.finish();
 }
+
+describe("sources that differ from slice to slice or lack attributes", () => {
+  const convert = async (kind: EnhancedKind, ...slices: readonly CtSliceOptions[]): Promise<DicomFile> => {
+    const files = slices.map((options, i) =>
+      makeCtSlice({ sopUid: `1.2.3.4.${i}`, position: [0, 0, 3 * i], instanceNumber: i + 1, ...options }),
+    );
+    return readDicomFile(
+      (await convertToEnhanced(await scan(...files), { kind, dateTime: DATE_TIME })).bytes,
+    );
+  };
+
+  it.each(["legacy-converted", "enhanced"] as const)("%s: one lossy frame marks the object", async (kind) => {
+    const loss: CtSliceOptions = {
+      extra: [
+        [TAG.LossyImageCompression, "CS", "01"],
+        [TAG.LossyImageCompressionRatio, "DS", "9.5"],
+        [TAG.LossyImageCompressionMethod, "CS", "ISO_10918_1 "],
+      ],
+    };
+    const { dataset } = await convert(kind, {}, loss, {});
+    expect(readText(dataset, TAG.LossyImageCompression)).toBe("01");
+    expect(readText(dataset, TAG.LossyImageCompressionRatio)).toBe("9.5");
+    expect(readText(dataset, TAG.LossyImageCompressionMethod)).toBe("ISO_10918_1");
+    const plain = await convert(kind, {}, {});
+    expect(readText(plain.dataset, TAG.LossyImageCompression)).toBe("00");
+  });
+
+  it("marks frames of a lossy syntax whose header is silent", async () => {
+    const raw = uint16(...Array.from({ length: 64 }, (_, i) => 100 + 3 * i));
+    const shape = { rows: 8, columns: 8, signed: false, pixels: raw };
+    const format = readFrameFormat(readDicomFile(makeCtSlice(shape)).dataset);
+    // Coded without loss; the syntax allows it, but says that there may be some.
+    const encode = requireTransferSyntax(TRANSFER_SYNTAX_UID.jpegLsLossless).encodeFrame;
+    const pixels = joinFragments([(await encode?.(raw, format)) ?? raw]);
+    const plain = readDicomFile(makeCtSlice(shape));
+    const file = {
+      ...plain.dataset.elements.get(TAG.PixelData),
+      tag: TAG.PixelData,
+      vr: "OB",
+      bytes: pixels,
+      undefinedLength: true,
+      offset: -1,
+    };
+    const lossy = writeDicomFile(
+      editDataset(plain.dataset, new Map([[TAG.PixelData, file]])),
+      TRANSFER_SYNTAX_UID.jpegLsNearLossless,
+    );
+    const classic = await scan(lossy);
+    const enhanced = await convertToEnhanced(classic, { dateTime: DATE_TIME });
+    const back = await convertToClassic(classic, { dateTime: DATE_TIME });
+    for (const bytes of [enhanced.bytes, await back.writeInstance(0)]) {
+      const { dataset } = readDicomFile(bytes);
+      expect(readText(dataset, TAG.LossyImageCompression)).toBe("01");
+      expect(readText(dataset, TAG.LossyImageCompressionMethod)).toBe("ISO_14495_1");
+    }
+  });
+
+  it("refuses slices that mark padding by different values", async () => {
+    await expect(convert("enhanced", { paddingValue: -2000 }, { paddingValue: -3024 })).rejects.toMatchObject(
+      {
+        code: "UNSUPPORTED_PIXEL_FORMAT",
+      },
+    );
+    const { dataset } = await convert("enhanced", { paddingValue: -2000 }, {});
+    expect(readNumbers(dataset, TAG.PixelPaddingValue)).toEqual([-2000]);
+  });
+
+  it("classic images from frames have what they must, if only empty", async (context) => {
+    const bare: CtSliceOptions = {
+      omit: [0x00080050, 0x00180050, 0x00180060, 0x00185100, 0x00200010, 0x00200012, 0x00201040],
+    };
+    const { dataset } = await convert("legacy-converted", bare, bare);
+    const enhanced = writeDicomFile(dataset, TRANSFER_SYNTAX_UID.explicitLittleEndian);
+    const source = await scan(enhanced);
+    const { hu } = await decodeSliceHu(source, 0);
+    const files = [
+      await (await createDerivedSeries(source, DERIVATION)).writeInstance(0, hu),
+      await (await convertToClassic(source, { dateTime: DATE_TIME })).writeInstance(0),
+    ];
+    const tool = requireTool(context, "dciodvfy", "dicom3tools");
+    for (const bytes of files) {
+      const classic = readDicomFile(bytes).dataset;
+      for (const tag of bare.omit ?? []) expect(classic.elements.get(tag)?.bytes.length).toBe(0);
+      expect(validate(tool, bytes).filter((line) => line.startsWith("Error"))).toEqual([]);
+    }
+  });
+
+  it("a single frame has both groups of unassigned attributes", async (context) => {
+    const { dataset } = await convert("legacy-converted", {});
+    const [frame] = readItems(dataset, TAG.PerFrameFunctionalGroupsSequence) ?? [];
+    expect(readItems(frame, TAG.UnassignedPerFrameConvertedAttributesSequence)?.length).toBe(1);
+    const tool = requireTool(context, "dciodvfy", "dicom3tools");
+    const bytes = writeDicomFile(dataset, TRANSFER_SYNTAX_UID.explicitLittleEndian);
+    expect(validate(tool, bytes).filter((line) => line.startsWith("Error"))).toEqual([]);
+  });
+
+  it("groups written as UN are derived from like any other", async () => {
+    const volume = makeVolume();
+    const file = readDicomFile((await writeEnhancedCt(volume, ATTRIBUTES, { scan: SCAN })).bytes);
+    const implicit = convertToImplicit(file.dataset);
+    const tags = [TAG.SharedFunctionalGroupsSequence, TAG.PerFrameFunctionalGroupsSequence];
+    const edits = tags.map((tag) => {
+      const bytes = implicit.elements.get(tag)?.bytes ?? new Uint8Array(0);
+      return [tag, { tag, vr: "UN", bytes, undefinedLength: false, offset: -1 }] as const;
+    });
+    const unknown = writeDicomFile(
+      editDataset(file.dataset, new Map(edits)),
+      TRANSFER_SYNTAX_UID.explicitLittleEndian,
+    );
+    const series = await scan(await derive(await scan(unknown)));
+    expect((await decodeVolume(series)).data).toEqual(volume.data.map((value) => value + 7));
+    expect(series.geometry).toEqual(volume.geometry);
+    expect(series.facts.kernels).toEqual(["B40f"]);
+  });
+});
 
 describe("derived from enhanced CT", () => {
   it("writes an enhanced object that says what its frames come from", async () => {

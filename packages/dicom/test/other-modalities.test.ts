@@ -115,7 +115,7 @@ describe("enhanced MR", () => {
     explicit(tag, "SQ", item(concat(...elements)));
 
   /** Three planes at two moments; each frame has its own slope, as some scanners write them. */
-  function makeEnhancedMr(): Uint8Array {
+  function makeEnhancedMr(more: (frame: number) => Uint8Array = () => new Uint8Array(0)): Uint8Array {
     const frames = [0, 1, 2, 3, 4, 5].map((i) =>
       item(
         concat(
@@ -131,6 +131,7 @@ describe("enhanced MR", () => {
             text(TAG.RescaleSlope, "DS", String(i + 1)),
             text(TAG.RescaleType, "LO", "US"),
           ),
+          more(i),
         ),
       ),
     );
@@ -156,6 +157,25 @@ describe("enhanced MR", () => {
       ],
     });
   }
+
+  it("tells frames apart by what their groups say of diffusion, echo and heartbeat", async () => {
+    const cases: readonly (readonly [number, number, string])[] = [
+      [TAG.MRDiffusionSequence, TAG.DiffusionBValue, "diffusionBValue"],
+      [TAG.MREchoSequence, TAG.EffectiveEchoTime, "echoTimeMs"],
+      [TAG.CardiacSynchronizationSequence, TAG.NominalPercentageOfCardiacPhase, "cardiacPhasePercent"],
+    ];
+    for (const [sequence, tag, fact] of cases) {
+      const value = (frame: number): number => (frame < 3 ? 20 : 70);
+      const bytes = makeEnhancedMr((i) =>
+        macro(sequence, explicit(tag, "FD", new Uint8Array(Float64Array.of(value(i)).buffer))),
+      );
+      const { series } = await scanAny([bytes]);
+      expect(series.length).toBe(2);
+      for (const { summary } of series.flatMap((one) => one.slices)) {
+        expect(summary.facts).toMatchObject({ [fact]: value(summary.frame) });
+      }
+    }
+  });
 
   it("gives one volume per moment, each frame by its own slope", async () => {
     const bytes = makeEnhancedMr();

@@ -10,7 +10,7 @@ import { TAG } from "../src/dataset/tags.ts";
 import { readText, readUid } from "../src/dataset/values.ts";
 import { DicomError } from "../src/errors.ts";
 import { transcodeFile } from "../src/objects/transcode.ts";
-import { concat, explicit, item, makeCtSlice } from "./make-dicom.ts";
+import { concat, explicit, item, makeCtSlice, SEQUENCE_END, UNDEFINED } from "./make-dicom.ts";
 
 const SEQUENCE = 0x00081140;
 const PRIVATE = 0x00091001;
@@ -80,4 +80,19 @@ it("writes sequences in implicit VR as items of defined length", () => {
   const [reference] = readItems(implicit, SEQUENCE) ?? [];
   expect(reference.encoding).toBe("implicit-le");
   expect(readText(reference, 0x00081150)).toBe("1.2");
+});
+
+it("leaves out a compressed icon when pixels are re-encoded, and keeps a plain one", async () => {
+  const fragments = concat(item(new Uint8Array(0)), item(Uint8Array.of(1, 2)), SEQUENCE_END);
+  const rle = "1.2.840.10008.1.2.5";
+  const make = (pixels: Uint8Array): Promise<Uint8Array> =>
+    transcodeFile(readDicomFile(makeCtSlice({ extra: [[TAG.IconImageSequence, "SQ", item(pixels)]] })), rle);
+  const compressed = explicit(TAG.PixelData, "OB", fragments, UNDEFINED);
+  const plain = explicit(TAG.PixelData, "OB", Uint8Array.of(1, 2));
+  for (const [icon, kept] of [
+    [compressed, false],
+    [plain, true],
+  ] as const) {
+    expect(readDicomFile(await make(icon)).dataset.elements.has(TAG.IconImageSequence)).toBe(kept);
+  }
 });

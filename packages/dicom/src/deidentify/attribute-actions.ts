@@ -4,6 +4,8 @@
  * not known, the last of the choices is taken: it always leaves a valid object. What the table does not name is
  * decided by its value representation, more strictly than the standard asks.
  */
+
+import { ENHANCED_CLASSES, SOP_CLASS } from "../images/sop-classes.ts";
 import { findProfileRow, type ProfileRow } from "./profile-table.ts";
 
 /** What to do with an element; sequences that stay are cleaned item by item. */
@@ -59,25 +61,16 @@ const ALSO_REMOVED: ReadonlySet<number> = new Set([
 /** Code Meaning's neighbours of VR UC and UR, which name concepts. */
 const KEPT_LONG_TEXTS: ReadonlySet<number> = new Set([0x00080119, 0x00080120]);
 
-const ENHANCED = new Set([
-  "1.2.840.10008.5.1.4.1.1.2.1",
-  "1.2.840.10008.5.1.4.1.1.2.2",
-  "1.2.840.10008.5.1.4.1.1.4.1",
-  "1.2.840.10008.5.1.4.1.1.4.4",
-  "1.2.840.10008.5.1.4.1.1.128.1",
-  "1.2.840.10008.5.1.4.1.1.130",
-]);
-const CLASSIC = new Set([
-  "1.2.840.10008.5.1.4.1.1.2",
-  "1.2.840.10008.5.1.4.1.1.4",
-  "1.2.840.10008.5.1.4.1.1.128",
+const CLASSIC: ReadonlySet<string> = new Set([
+  SOP_CLASS.ctImage,
+  SOP_CLASS.mrImage,
+  SOP_CLASS.petImage,
   "1.2.840.10008.5.1.4.1.1.7",
   "1.2.840.10008.5.1.4.1.1.1",
   "1.2.840.10008.5.1.4.1.1.20",
   "1.2.840.10008.5.1.4.1.1.6.1",
-  "1.2.840.10008.5.1.4.1.1.3.1",
+  SOP_CLASS.ultrasoundMultiFrame,
 ]);
-const PET = "1.2.840.10008.5.1.4.1.1.128";
 
 /** Type 1 and 1C attributes whose row leaves a choice, in enhanced CT, MR and PET (PS3.3 §C.8.13–C.8.15, §C.7.5.2). */
 const ENHANCED_TYPE_1: ReadonlySet<number> = new Set([0x0008002a, 0x00080023, 0x00080033, 0x00181000]);
@@ -91,10 +84,11 @@ const PET_TYPE_2: ReadonlySet<number> = new Set([0x00080022, 0x00080032]);
 
 /** The type of an attribute in the object: 1, 2 or 3; `undefined` where this table does not know. */
 function findType(tag: number, sopClassUid: string): 1 | 2 | 3 | undefined {
-  if (ENHANCED.has(sopClassUid)) return ENHANCED_TYPE_1.has(tag) ? 1 : ENHANCED_TYPE_2.has(tag) ? 2 : 3;
+  if (ENHANCED_CLASSES.has(sopClassUid))
+    return ENHANCED_TYPE_1.has(tag) ? 1 : ENHANCED_TYPE_2.has(tag) ? 2 : 3;
   if (!CLASSIC.has(sopClassUid)) return undefined;
-  if (sopClassUid === PET && PET_TYPE_1.has(tag)) return 1;
-  if (sopClassUid === PET && PET_TYPE_2.has(tag)) return 2;
+  if (sopClassUid === SOP_CLASS.petImage && PET_TYPE_1.has(tag)) return 1;
+  if (sopClassUid === SOP_CLASS.petImage && PET_TYPE_2.has(tag)) return 2;
   return CLASSIC_TYPE_2.has(tag) ? 2 : 3;
 }
 

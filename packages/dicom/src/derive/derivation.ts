@@ -3,19 +3,15 @@
  * single images and derived multi-frame objects.
  */
 import type { GridGeometry } from "@alara/core";
-import { countFrameBytes, type FrameFormat } from "../codecs/frame-format.ts";
 import {
-  findTransferSyntax,
   requireTransferSyntax,
   TRANSFER_SYNTAX_UID,
   type TransferSyntax,
 } from "../codecs/transfer-syntaxes.ts";
-import type { DicomElement, DicomFile } from "../dataset/dataset.ts";
+import type { DicomFile } from "../dataset/dataset.ts";
 import { convertDateTime } from "../dataset/date-time.ts";
-import { type CodedConcept, createDecimalElement, createTextElement } from "../dataset/elements.ts";
-import { TAG } from "../dataset/tags.ts";
+import type { CodedConcept } from "../dataset/elements.ts";
 import { createHashedUid } from "../dataset/uids.ts";
-import { readText } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
 import { requireWritableSyntax } from "../objects/pixel-data.ts";
 import type { Series } from "../series/series.ts";
@@ -179,20 +175,4 @@ export function describeDerivation(
     contributionDescription: contribution.slice(0, 1024),
     overlays: options.overlays ?? "remove",
   };
-}
-
-/**
- * Loss is sticky (PS3.3 C.7.6.1.1.5): a source marked 01 stays so untouched; a source in a lossy syntax that forgot
- * to say so is marked now.
- */
-export function createLossyElements(file: DicomFile, format: FrameFormat): DicomElement[] {
-  const syntax = findTransferSyntax(file.transferSyntaxUid);
-  if (syntax?.lossy !== true || readText(file.dataset, TAG.LossyImageCompression) === "01") return [];
-  const encoded = file.dataset.elements.get(TAG.PixelData)?.bytes.length ?? 1;
-  const ratio = Number(((countFrameBytes(format) * format.frames) / encoded).toPrecision(4));
-  return [
-    createTextElement(TAG.LossyImageCompression, "01"),
-    createDecimalElement(TAG.LossyImageCompressionRatio, [ratio]),
-    createTextElement(TAG.LossyImageCompressionMethod, syntax.lossyMethod ?? "ISO_14495_1"),
-  ];
 }

@@ -17,7 +17,12 @@ import { writeDicomFile } from "../dataset/write.ts";
 import { DicomError } from "../errors.ts";
 import { readFrameDataset } from "../images/functional-groups.ts";
 import { encodeHu, readHuFormat } from "../images/pixels.ts";
-import { createPixelData, requireWritableSyntax } from "../objects/pixel-data.ts";
+import {
+  createFrameBuffer,
+  createLossyElements,
+  createPixelData,
+  requireWritableSyntax,
+} from "../objects/pixel-data.ts";
 import {
   createDerivationGroup,
   createSourceEvidence,
@@ -26,7 +31,6 @@ import {
 } from "../objects/references.ts";
 import { readSeriesFile, type Series } from "../series/series.ts";
 import {
-  createLossyElements,
   type DerivedSeriesOptions,
   describeDerivation,
   listSourceNames,
@@ -62,17 +66,13 @@ export function isSingleObject(series: Series): boolean {
   return summary.format.frames > 1 && series.slices.every((slice) => slice.source === source);
 }
 
-interface NewFrame {
-  readonly bytes: Uint8Array;
-  readonly sources: readonly ImageReference[];
-}
-
 /**
  * Prepares a derived object of a series whose slices are the frames of one enhanced CT object.
  *
- * @throws DicomError `NOT_HU`, `INVALID_VALUE`, `OUT_OF_RANGE`, `UNSUPPORTED_TRANSFER_SYNTAX`;
- * `UNSUPPORTED_PIXEL_FORMAT` for series of single images, which createDerivedSeries takes
- * @remarks UIDs as in createDerivedSeries. Tested with dciodvfy and by reading back.
+ * @throws DicomError `NOT_HU`, `INVALID_VALUE`, `OUT_OF_RANGE`, `UNSUPPORTED_TRANSFER_SYNTAX`, `LIMIT_EXCEEDED` from
+ * 4 GiB; `UNSUPPORTED_PIXEL_FORMAT` for series of single images, which createDerivedSeries takes
+ * @remarks UIDs as in createDerivedSeries. Memory: the source file, the new frames and, in the end, the new file; the
+ * frames are not held twice. Tested with dciodvfy and by reading back.
  */
 export async function createDerivedObject(
   series: Series,
@@ -89,7 +89,8 @@ export async function createDerivedObject(
     sources: listSourceNames(series),
     series: seriesInstanceUid,
   });
-  const frames: (NewFrame | undefined)[] = series.slices.map(() => undefined);
+  const sources: (readonly ImageReference[] | undefined)[] = series.slices.map(() => undefined);
+  const pixels = createFrameBuffer(series.slices[0].summary.format, sources.length);
 
   const setFrame = async (
     slice: number,
@@ -100,19 +101,20 @@ export async function createDerivedObject(
     const { frame } = series.slices[slice].summary;
     const format = readHuFormat(readFrameDataset(file.dataset, frame));
     const { bytes } = encodeHu(await readFrameBytes(file, format, frame), format, hu);
-    frames[slice] = { bytes, sources: listReferences(readSourceSummaries(series, sourceSlices)) };
+    pixels[slice].set(bytes);
+    sources[slice] = listReferences(readSourceSummaries(series, sourceSlices));
   };
 
   const finish = async (): Promise<Uint8Array> => {
-    const present = frames.filter((frame) => frame !== undefined);
-    if (present.length < frames.length) {
+    const present = sources.filter((frame) => frame !== undefined);
+    if (present.length < sources.length) {
       throw new DicomError(
         "SHAPE_MISMATCH",
-        `${frames.length - present.length} of ${frames.length} frames have no new values yet`,
+        `${sources.length - present.length} of ${sources.length} frames have no new values yet`,
       );
     }
     const file = await readSeriesFile(series, 0);
-    const format = { ...readHuFormat(readFrameDataset(file.dataset, 0)), frames: frames.length };
+    const format = { ...readHuFormat(readFrameDataset(file.dataset, 0)), frames: sources.length };
     const dataset = prepareDataset(file, options.privateElements ?? "remove");
     const syntax = target?.encoding === "explicit-le" ? target : requireWritableSyntax(EXPLICIT);
     const description = describeDerivation(options);
@@ -136,10 +138,11 @@ export async function createDerivedObject(
     };
     for (const element of createLossyElements(file, format)) set(element);
     set(createTextElement(TAG.ImageType, createEnhancedType(readTexts(dataset, TAG.ImageType))));
-    set(createIntegerElement(TAG.NumberOfFrames, frames.length));
-    const references = present.flatMap((frame) => frame.sources);
-    set(createSourceEvidence(series.studyInstanceUid, series.seriesInstanceUid, references));
-    const shared = readItems(dataset, TAG.SharedFunctionalGroupsSequence) ?? [];
+    set(createIntegerElement(TAG.NumberOfFrames, sources.length));
+    set(createSourceEvidence(series.studyInstanceUid, series.seriesInstanceUid, present.flat()));
+    const readGroups = (tag: number): DicomDataset[] =>
+      (readItems(dataset, tag) ?? []).map(convertToExplicit);
+    const shared = readGroups(TAG.SharedFunctionalGroupsSequence);
     set(
       createSequenceElement(
         TAG.SharedFunctionalGroupsSequence,
@@ -147,25 +150,19 @@ export async function createDerivedObject(
         "explicit-le",
       ),
     );
-    const items = readItems(dataset, TAG.PerFrameFunctionalGroupsSequence) ?? [];
+    const items = readGroups(TAG.PerFrameFunctionalGroupsSequence);
     const perFrame = present.map((frame, slice) => {
       const group = createDerivationGroup(
         description.derivationDescription,
         description.derivationCode,
-        frame.sources,
+        frame,
         "YES",
       );
       const item = markDerived(items[series.slices[slice].summary.frame]);
       return [...editDataset(item, new Map([[group.tag, group]])).elements.values()];
     });
     set(createSequenceElement(TAG.PerFrameFunctionalGroupsSequence, perFrame, "explicit-le"));
-    set(
-      await createPixelData(
-        syntax,
-        format,
-        present.map((frame) => frame.bytes),
-      ),
-    );
+    set(await createPixelData(syntax, format, pixels));
     return writeDicomFile(editDataset(dataset, edits), syntax.uid);
   };
   return { seriesInstanceUid, sopInstanceUid, setFrame, finish };
@@ -194,8 +191,9 @@ function createEnhancedType(source: readonly string[] | undefined): string[] {
 
 /** The groups with their Frame Type saying DERIVED, where they hold one. */
 function markDerived(item: DicomDataset): DicomDataset {
-  const macro = readItems(item, TAG.CTImageFrameTypeSequence)?.[0];
-  if (macro === undefined) return item;
+  const first = readItems(item, TAG.CTImageFrameTypeSequence)?.[0];
+  if (first === undefined) return item;
+  const macro = convertToExplicit(first);
   const type = createTextElement(TAG.FrameType, createEnhancedType(readTexts(macro, TAG.FrameType)));
   const elements = editDataset(macro, new Map([[type.tag, type]])).elements;
   const sequence = createSequenceElement(

@@ -18,13 +18,13 @@ import { DicomError } from "../errors.ts";
 import { hasFunctionalGroups, readFrameDataset } from "../images/functional-groups.ts";
 import type { InstanceSummary } from "../images/instance.ts";
 import { encodeHu, readHuFormat } from "../images/pixels.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 import { createClassicElements } from "../objects/classic-elements.ts";
-import { createPixelData } from "../objects/pixel-data.ts";
+import { createLossyElements, createPixelData } from "../objects/pixel-data.ts";
 import { listReferences } from "../objects/references.ts";
 import { readSeriesFile, type Series } from "../series/series.ts";
 import {
   chooseSyntax,
-  createLossyElements,
   type DerivedSeriesOptions,
   describeDerivation,
   listSourceNames,
@@ -105,7 +105,7 @@ export async function createDerivedSeries(
     });
     for (const element of createLossyElements(file, sourceFormat)) edits.set(element.tag, element);
     if (hasFunctionalGroups(file.dataset)) {
-      edits.set(TAG.SOPClassUID, createTextElement(TAG.SOPClassUID, CT_IMAGE_STORAGE));
+      edits.set(TAG.SOPClassUID, createTextElement(TAG.SOPClassUID, SOP_CLASS.ctImage));
       edits.set(TAG.InstanceNumber, createIntegerElement(TAG.InstanceNumber, slice + 1));
     }
     if (!grid.isSame) {
@@ -116,8 +116,6 @@ export async function createDerivedSeries(
   };
   return { seriesInstanceUid, sopInstanceUids, writeInstance };
 }
-
-const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
 /**
  * The summaries of slices, each once and in order.

@@ -120,7 +120,7 @@ export function findSourceSlices(
 }
 
 /** Patient position of the first pixel of a new slice, mm. */
-export function computeSlicePosition(series: Series, grid: ResampledGrid, slice: number): number[] {
+function computeSlicePosition(series: Series, grid: ResampledGrid, slice: number): number[] {
   const { originMm, spacingMm, direction } = grid.geometry;
   if (grid.keepsSlices) {
     return series.slices[slice].summary.positionMm.map((value, i) =>

@@ -25,6 +25,8 @@ const SINGLE_ITEM_MACROS: ReadonlySet<number> = new Set([
   TAG.MRImageFrameTypeSequence,
   TAG.MRTimingAndRelatedParametersSequence,
   TAG.MREchoSequence,
+  TAG.MRDiffusionSequence,
+  TAG.CardiacSynchronizationSequence,
   TAG.PETFrameTypeSequence,
   TAG.FrameAnatomySequence,
   TAG.FrameContentSequence,

@@ -91,7 +91,7 @@ export function readInstanceFacts(dataset: DicomDataset): InstanceFacts {
     monoenergeticKev: findPositive(dataset, TAG.MonoenergeticEnergyEquivalent),
     cardiacPhasePercent: findNumber(dataset, TAG.NominalPercentageOfCardiacPhase),
     triggerTimeMs: findNumber(dataset, TAG.TriggerTime),
-    echoTimeMs: findNumber(dataset, TAG.EchoTime),
+    echoTimeMs: findNumber(dataset, TAG.EchoTime) ?? findNumber(dataset, TAG.EffectiveEchoTime),
     diffusionBValue: findNumber(dataset, TAG.DiffusionBValue),
     hasContrastAgent:
       readText(dataset, TAG.ContrastBolusAgent) !== undefined ||

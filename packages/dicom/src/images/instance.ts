@@ -16,6 +16,7 @@ import { type CompletedFile, type CompletedUid, completeUids } from "./identity.
 import { findNumber, type InstanceFacts, readInstanceFacts } from "./instance-facts.ts";
 import { type ObjectKind, type ObjectSummary, readModality, summariseObject } from "./object-kinds.ts";
 import { type GrayscaleFormat, readGrayscaleFormat, readHuFormat } from "./pixels.ts";
+import { ENHANCED_CLASSES, SOP_CLASS } from "./sop-classes.ts";
 
 /** Something that can be read again and again: a file, a blob, bytes in memory. */
 export interface InstanceSource {
@@ -89,18 +90,9 @@ export interface ScannedSlice {
 
 /** CT Image Storage, Enhanced CT and Legacy Converted Enhanced CT. */
 const CT_CLASSES: ReadonlySet<string> = new Set([
-  "1.2.840.10008.5.1.4.1.1.2",
-  "1.2.840.10008.5.1.4.1.1.2.1",
-  "1.2.840.10008.5.1.4.1.1.2.2",
-]);
-/** Classes whose frames are described by functional groups: enhanced CT, MR and PET, and their legacy converted ones. */
-const ENHANCED_CLASSES: ReadonlySet<string> = new Set([
-  "1.2.840.10008.5.1.4.1.1.2.1",
-  "1.2.840.10008.5.1.4.1.1.2.2",
-  "1.2.840.10008.5.1.4.1.1.4.1",
-  "1.2.840.10008.5.1.4.1.1.4.4",
-  "1.2.840.10008.5.1.4.1.1.128.1",
-  "1.2.840.10008.5.1.4.1.1.130",
+  SOP_CLASS.ctImage,
+  SOP_CLASS.enhancedCt,
+  SOP_CLASS.legacyConvertedCt,
 ]);
 const SCREEN_TYPES: ReadonlySet<string> = new Set(["SCREEN SAVE", "DOSE INFO", "DOSE_INFO", "DOSEINFO"]);
 
@@ -277,7 +269,7 @@ function summariseFrame(
   }
   const [columnDirection, rowDirection] = readDirections(orientation);
   return {
-    sopClassUid: readUid(dataset, TAG.SOPClassUID) ?? "1.2.840.10008.5.1.4.1.1.2",
+    sopClassUid: readUid(dataset, TAG.SOPClassUID) ?? SOP_CLASS.ctImage,
     sopInstanceUid: requireUid(dataset, TAG.SOPInstanceUID, "SOP Instance UID"),
     frame,
     modality: readModality(dataset) ?? "CT",

@@ -5,6 +5,7 @@
 import type { DicomDataset, DicomFile } from "../dataset/dataset.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readText, readUid } from "../dataset/values.ts";
+import { SOP_CLASS } from "./sop-classes.ts";
 
 /** What an object is for. */
 export type ObjectKind =
@@ -89,14 +90,11 @@ export function readModality(dataset: DicomDataset): string | undefined {
   return text === undefined || MODALITIES.has(text) ? text : "OT";
 }
 
-/** Media Storage Directory Storage: a DICOMDIR. */
-const DIRECTORY_CLASS = "1.2.840.10008.1.3.10";
-
 /**
  * The kind that a SOP Class UID stands for; `"image"` for storage classes that are not listed, because most are.
  */
 export function findObjectKind(sopClassUid: string): ObjectKind {
-  if (sopClassUid === DIRECTORY_CLASS) return "directory";
+  if (sopClassUid === SOP_CLASS.mediaDirectory) return "directory";
   if (!sopClassUid.startsWith(STORAGE)) return "other object";
   const tail = sopClassUid.slice(STORAGE.length);
   let best: readonly [string, ObjectKind] = ["", "image"];

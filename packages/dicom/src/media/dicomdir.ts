@@ -8,9 +8,10 @@ import { type ReadDicomOptions, readDicomFile, readItems } from "../dataset/read
 import { TAG } from "../dataset/tags.ts";
 import { readNumber, readText, readTexts, readUid } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 
 /** Media Storage Directory Storage. */
-export const DICOMDIR_SOP_CLASS_UID = "1.2.840.10008.1.3.10";
+export const DICOMDIR_SOP_CLASS_UID: string = SOP_CLASS.mediaDirectory;
 
 const RECORD_TAG = {
   firstRecordOffset: 0x00041200,

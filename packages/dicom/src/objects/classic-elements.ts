@@ -45,9 +45,20 @@ const FRAME_ONLY: ReadonlySet<number> = new Set([
   TAG.FilterMaterial,
 ]);
 
+/** Attributes that a classic CT image must have, if only empty; Laterality too where no body part is named. */
+const CLASSIC_TYPE_2: readonly number[] = [
+  TAG.AccessionNumber,
+  TAG.SliceThickness,
+  TAG.KVP,
+  TAG.PatientPosition,
+  TAG.StudyID,
+  TAG.AcquisitionNumber,
+  TAG.PositionReferenceIndicator,
+];
+
 /**
  * A frame's dataset (see readFrameDataset) as a classic CT image's, pixel data and UIDs left to the caller: renamed
- * attributes get their classic names, those of frames alone are dropped.
+ * attributes get their classic names, those of frames alone are dropped. Attributes that must be there are, if only empty.
  */
 export function createClassicElements(frame: DicomDataset): Map<number, DicomElement> {
   const elements = new Map<number, DicomElement>();
@@ -81,6 +92,9 @@ export function createClassicElements(frame: DicomDataset): Map<number, DicomEle
     set(createTextElement(TAG.AcquisitionDate, match[1]));
     set(createTextElement(TAG.AcquisitionTime, match[2]));
   }
-  if (!elements.has(TAG.SliceThickness)) set(createTextElement(TAG.SliceThickness, ""));
+  for (const tag of CLASSIC_TYPE_2) if (!elements.has(tag)) set(createTextElement(tag, ""));
+  if (!elements.has(TAG.BodyPartExamined) && !elements.has(TAG.Laterality)) {
+    set(createTextElement(TAG.Laterality, ""));
+  }
   return elements;
 }

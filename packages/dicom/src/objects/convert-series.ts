@@ -15,11 +15,17 @@ import { writeDicomFile } from "../dataset/write.ts";
 import { DicomError } from "../errors.ts";
 import { readFrameDataset } from "../images/functional-groups.ts";
 import { readHuFormat } from "../images/pixels.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 import { readSeriesFile, type Series } from "../series/series.ts";
 import { createClassicElements } from "./classic-elements.ts";
 import type { EnhancedKind } from "./enhanced-groups.ts";
 import { requireSameFormat, writeEnhancedObject } from "./enhanced-object.ts";
-import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
+import {
+  createFrameBuffer,
+  createLossyElements,
+  createPixelData,
+  requireWritableSyntax,
+} from "./pixel-data.ts";
 import {
   createDerivationGroup,
   createReference,
@@ -27,8 +33,6 @@ import {
   type ImageReference,
   listReferences,
 } from "./references.ts";
-
-const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
 /** Options of {@link convertToEnhanced} and {@link convertToClassic}. */
 export interface ConvertSeriesOptions {
@@ -81,11 +85,11 @@ export async function convertToEnhanced(
   const syntax = requireWritableSyntax(options.transferSyntaxUid ?? TRANSFER_SYNTAX_UID.explicitLittleEndian);
   requireSameFormat(series.slices.map((slice) => slice.summary.format));
   const frames: DicomDataset[] = [];
-  const frameBytes: Uint8Array[] = [];
-  for (let i = 0; i < series.slices.length; i++) {
+  const frameBytes = createFrameBuffer(series.slices[0].summary.format, series.slices.length);
+  for (const [i, place] of frameBytes.entries()) {
     const { dataset, bytes } = await readSlice(series, i);
-    frames.push(dataset);
-    frameBytes.push(bytes);
+    frames.push(detachHeader(dataset));
+    place.set(bytes);
   }
   const sources = series.slices.map(({ summary }) => listReferences([summary])[0]);
   const uids = { sources: sources.map(([, uid, numbers]) => [uid, ...(numbers ?? [])]), kind };
@@ -113,11 +117,21 @@ export async function convertToEnhanced(
           kind === "enhanced" ? createConversion(sources[i]) : createConversionSource(sources[i]),
         ],
       }),
-      ...(kind === "enhanced" ? { extraTop: [evidence] } : {}),
+      extraTop: [...listLoss(frames), ...(kind === "enhanced" ? [evidence] : [])],
     },
     syntax,
   );
   return { seriesInstanceUid, sopInstanceUid, bytes };
+}
+
+/** The dataset without pixels and in memory of its own, so that the file that it was read from can go. */
+function detachHeader(dataset: DicomDataset): DicomDataset {
+  const elements = new Map<number, DicomElement>();
+  for (const element of dataset.elements.values()) {
+    if (element.tag !== TAG.PixelData)
+      elements.set(element.tag, { ...element, bytes: element.bytes.slice() });
+  }
+  return { ...dataset, elements };
 }
 
 /** A slice as a classic dataset in explicit VR, without private elements, and its native pixels. */
@@ -128,13 +142,27 @@ async function readSlice(
   const file = await readSeriesFile(series, slice);
   const { frame } = series.slices[slice].summary;
   const flat = readFrameDataset(file.dataset, frame);
-  const bytes = await readFrameBytes(file, readHuFormat(flat), frame);
-  const explicit = convertToExplicit(removePrivateElements(flat));
+  const format = readHuFormat(flat);
+  const bytes = await readFrameBytes(file, format, frame);
+  const loss = new Map(createLossyElements(file, format).map((element) => [element.tag, element]));
+  const explicit = editDataset(convertToExplicit(removePrivateElements(flat)), loss);
   const isFrame = flat !== file.dataset;
   return {
     dataset: isFrame ? { ...explicit, elements: createClassicElements(explicit) } : explicit,
     bytes,
   };
+}
+
+const LOSS_TAGS: readonly number[] = [
+  TAG.LossyImageCompression,
+  TAG.LossyImageCompressionRatio,
+  TAG.LossyImageCompressionMethod,
+];
+
+/** What says that an object was compressed with loss, when one of its frames was. */
+function listLoss(frames: readonly DicomDataset[]): DicomElement[] {
+  const lossy = frames.find((frame) => readText(frame, TAG.LossyImageCompression) === "01");
+  return LOSS_TAGS.flatMap((tag) => lossy?.elements.get(tag) ?? []);
 }
 
 /** Enhanced CT names the irradiation event: one that no header names is known by study and acquisition. */
@@ -206,9 +234,8 @@ export async function convertToClassic(
     const { summary } = series.slices[slice];
     const moment = convertDateTime(options.dateTime, readText(dataset, TAG.TimezoneOffsetFromUTC));
     const elements = new Map(dataset.elements);
-    for (const element of createClassicDefaults(dataset)) elements.set(element.tag, element);
     for (const element of [
-      createTextElement(TAG.SOPClassUID, CT_IMAGE_STORAGE),
+      createTextElement(TAG.SOPClassUID, SOP_CLASS.ctImage),
       createTextElement(TAG.SOPInstanceUID, sopInstanceUids[slice]),
       createTextElement(TAG.SeriesInstanceUID, seriesInstanceUid),
       createTextElement(TAG.InstanceCreationDate, moment.date),
@@ -225,22 +252,6 @@ export async function convertToClassic(
     return writeDicomFile({ ...dataset, depth: 0, elements: new Map(sorted) }, target.uid);
   };
   return { seriesInstanceUid, sopInstanceUids, writeInstance };
-}
-
-/** Attributes that a classic CT image must have, if only empty. */
-function createClassicDefaults(dataset: DicomDataset): DicomElement[] {
-  const tags = [
-    TAG.KVP,
-    TAG.AcquisitionNumber,
-    TAG.PositionReferenceIndicator,
-    TAG.AccessionNumber,
-    TAG.StudyID,
-  ];
-  const elements = tags.filter((tag) => !dataset.elements.has(tag)).map((tag) => createTextElement(tag, ""));
-  if (!dataset.elements.has(TAG.BodyPartExamined) && !dataset.elements.has(TAG.Laterality)) {
-    elements.push(createTextElement(TAG.Laterality, ""));
-  }
-  return elements;
 }
 
 function requireCt(series: Series): void {

@@ -12,6 +12,7 @@ import {
   createTextElement,
 } from "../dataset/elements.ts";
 import { TAG } from "../dataset/tags.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 import { createPlainSeries, type PlainSeries, type PlainSeriesAttributes } from "./plain-series.ts";
 
 /** What a plain CT series says about itself; `rescale` is 1 · stored − 1024 by default. All text is ASCII. */
@@ -26,8 +27,6 @@ export interface CtSeriesAttributes extends PlainSeriesAttributes {
 
 /** A plain CT series to be written slice by slice, in any order; values are HU. */
 export type CtSeries = PlainSeries;
-
-const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
 /**
  * Prepares a plain CT series on a grid.
@@ -61,7 +60,7 @@ export function createCtSeries(geometry: GridGeometry, attributes: CtSeriesAttri
   }
   return createPlainSeries(geometry, attributes, {
     modality: "CT",
-    sopClassUid: CT_IMAGE_STORAGE,
+    sopClassUid: SOP_CLASS.ctImage,
     imageFlavour: "AXIAL",
     unit: "HU",
     rescale,

@@ -72,17 +72,17 @@ export function createEnhancedGroups(
     isShared.set(macro, same);
     if (same && first !== undefined) shared.push(createMacro(macro, first));
   }
-  if (unassigned.shared.length > 0) {
-    shared.push(createMacro(TAG.UnassignedSharedConvertedAttributesSequence, unassigned.shared));
-  }
+  // Of type 2 in Legacy Converted objects, with one item that may say nothing (PS3.3 C.7.6.16.2.25–26).
+  const createUnassigned = (tag: number, elements: readonly DicomElement[]): DicomElement[] =>
+    elements.length > 0 || kind === "legacy-converted" ? [createMacro(tag, elements)] : [];
+  shared.push(...createUnassigned(TAG.UnassignedSharedConvertedAttributesSequence, unassigned.shared));
   const perFrame = places.map((place, i) => {
     const item: DicomElement[] = [...(descriptions[i].extraGroups ?? [])];
     for (const [macro, elements] of place.macros) {
       if (macro === TAG.UnassignedSharedConvertedAttributesSequence || isShared.get(macro) === true) continue;
       item.push(createMacro(macro, elements));
     }
-    const own = unassigned.perFrame[i];
-    if (own.length > 0) item.push(createMacro(TAG.UnassignedPerFrameConvertedAttributesSequence, own));
+    item.push(...createUnassigned(TAG.UnassignedPerFrameConvertedAttributesSequence, unassigned.perFrame[i]));
     return sortByTag(item);
   });
   return {
@@ -97,7 +97,7 @@ function sortByTag(elements: readonly DicomElement[]): DicomElement[] {
 }
 
 /** A macro: a sequence of one item. */
-export function createMacro(tag: number, elements: readonly DicomElement[]): DicomElement {
+function createMacro(tag: number, elements: readonly DicomElement[]): DicomElement {
   return createSequenceElement(tag, [sortByTag(elements)], "explicit-le");
 }
 

@@ -17,13 +17,15 @@ import { createHashedUid } from "../dataset/uids.ts";
 import { readText } from "../dataset/values.ts";
 import { writeDicomFile } from "../dataset/write.ts";
 import { DicomError } from "../errors.ts";
+import type { GrayscaleFormat } from "../images/pixels.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 import { createEnhancedGroups, type EnhancedKind, type FrameDescription } from "./enhanced-groups.ts";
 import { createPixelData } from "./pixel-data.ts";
 
 /** SOP Class UIDs of enhanced CT. */
-export const ENHANCED_CT_CLASSES: Readonly<Record<EnhancedKind, string>> = {
-  enhanced: "1.2.840.10008.5.1.4.1.1.2.1",
-  "legacy-converted": "1.2.840.10008.5.1.4.1.1.2.2",
+const ENHANCED_CT_CLASSES: Readonly<Record<EnhancedKind, string>> = {
+  enhanced: SOP_CLASS.enhancedCt,
+  "legacy-converted": SOP_CLASS.legacyConvertedCt,
 };
 
 /** What an enhanced object is made of. */
@@ -112,8 +114,12 @@ function createMissing(first: DicomDataset, kind: EnhancedKind): DicomElement[] 
   const defaults: [number, string][] = [
     [TAG.BurnedInAnnotation, "NO"],
     [TAG.LossyImageCompression, "00"],
+    [TAG.PatientPosition, ""],
     [TAG.PositionReferenceIndicator, ""],
   ];
+  if (kind === "legacy-converted" && readText(first, TAG.BodyPartExamined) === undefined) {
+    defaults.push([TAG.Laterality, ""]);
+  }
   if (kind === "enhanced") {
     defaults.push(
       [TAG.Manufacturer, "UNKNOWN"],
@@ -142,7 +148,8 @@ function createTagElement(tag: number, value: number): DicomElement {
  *
  * @throws DicomError `UNSUPPORTED_PIXEL_FORMAT`
  */
-export function requireSameFormat(formats: readonly FrameFormat[]): void {
+export function requireSameFormat(formats: readonly GrayscaleFormat[]): void {
+  const first = formats[0].padding;
   const keys = ["rows", "columns", "bitsAllocated", "bitsStored", "highBit", "signed"] as const;
   for (const [i, format] of formats.entries()) {
     const differs = keys.find((key) => format[key] !== formats[0][key]);
@@ -150,6 +157,14 @@ export function requireSameFormat(formats: readonly FrameFormat[]): void {
       throw new DicomError(
         "UNSUPPORTED_PIXEL_FORMAT",
         `slice ${i} differs from slice 0 in ${differs ?? "photometric interpretation"}, so one multi-frame object cannot hold both; keep them as classic images`,
+      );
+    }
+    const { padding } = format;
+    if (padding === undefined || first === undefined) continue;
+    if (padding.minimum !== first.minimum || padding.maximum !== first.maximum) {
+      throw new DicomError(
+        "UNSUPPORTED_PIXEL_FORMAT",
+        `slice ${i} marks padding by ${padding.minimum} to ${padding.maximum}, slice 0 by ${first.minimum} to ${first.maximum}; one multi-frame object states one range, so keep them as classic images`,
       );
     }
   }

@@ -6,6 +6,7 @@ import type { GridGeometry } from "@alara/core";
 import type { DicomElement } from "../dataset/dataset.ts";
 import { createDecimalElement, createIntegerElement, createTextElement } from "../dataset/elements.ts";
 import { TAG } from "../dataset/tags.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 import { createPlainSeries, type PlainSeries, type PlainSeriesAttributes } from "./plain-series.ts";
 
 /**
@@ -28,8 +29,6 @@ export interface MrSeriesAttributes extends PlainSeriesAttributes {
 
 /** A plain MR series to be written slice by slice, in any order; values are in arbitrary units. */
 export type MrSeries = PlainSeries;
-
-const MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4";
 
 /**
  * Prepares a plain MR series on a grid.
@@ -70,7 +69,7 @@ export function createMrSeries(geometry: GridGeometry, attributes: MrSeriesAttri
   }
   return createPlainSeries(geometry, attributes, {
     modality: "MR",
-    sopClassUid: MR_IMAGE_STORAGE,
+    sopClassUid: SOP_CLASS.mrImage,
     imageFlavour: "OTHER",
     unit: "arbitrary",
     rescale: rescale ?? { slope: 1, intercept: 0 },

@@ -95,6 +95,12 @@ export async function createPlainSeries(
     throw new DicomError("OUT_OF_RANGE", `${rows} × ${columns} pixels: Rows and Columns reach 65535`);
   }
   const bitsStored = attributes.bitsStored ?? 16;
+  if (!(Number.isInteger(bitsStored) && bitsStored >= 2 && bitsStored <= 16)) {
+    throw new DicomError(
+      "OUT_OF_RANGE",
+      `bitsStored is ${bitsStored}; signed values take 2 to 16 of 16 bits`,
+    );
+  }
   const format: GrayscaleFormat = {
     rows,
     columns,

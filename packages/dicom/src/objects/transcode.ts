@@ -6,7 +6,8 @@ import { readFrameBytes } from "../codecs/encapsulation.ts";
 import { readFrameFormat } from "../codecs/frame-format.ts";
 import { requireTransferSyntax } from "../codecs/transfer-syntaxes.ts";
 import { convertToExplicit, convertToImplicit } from "../dataset/convert.ts";
-import { type DicomElement, type DicomFile, editDataset } from "../dataset/dataset.ts";
+import { type DicomDataset, type DicomElement, type DicomFile, editDataset } from "../dataset/dataset.ts";
+import { readItems } from "../dataset/read.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readText } from "../dataset/values.ts";
 import { writeDicomFile } from "../dataset/write.ts";
@@ -17,7 +18,8 @@ import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
  * Writes a file in another transfer syntax.
  *
  * Elements other than Pixel Data keep their value bytes; sequences are rewritten only where the way of writing VRs
- * changes. The preamble and group 0002 are new.
+ * changes. A compressed icon is left out where pixels are re-encoded: it would be in another syntax than the object
+ * says. The preamble and group 0002 are new.
  *
  * @param transferSyntaxUid - native, deflated, or compressed without loss
  * @throws DicomError `UNSUPPORTED_TRANSFER_SYNTAX`; `UNSUPPORTED_PHOTOMETRIC` where colour would have to be
@@ -48,9 +50,15 @@ export async function transcodeFile(file: DicomFile, transferSyntaxUid: string):
       frames.push(await readFrameBytes(file, format, frame));
     }
     edits.set(TAG.PixelData, await createPixelData(target, format, frames));
+    if (hasCompressedIcon(file.dataset)) edits.set(TAG.IconImageSequence, null);
     edits.set(TAG.ExtendedOffsetTable, null);
     edits.set(TAG.ExtendedOffsetTableLengths, null);
   }
   const convert = target.encoding === "implicit-le" ? convertToImplicit : convertToExplicit;
   return writeDicomFile(editDataset(convert(file.dataset), edits), target.uid);
+}
+
+function hasCompressedIcon(dataset: DicomDataset): boolean {
+  const items = readItems(dataset, TAG.IconImageSequence) ?? [];
+  return items.some((item) => item.elements.get(TAG.PixelData)?.undefinedLength === true);
 }

@@ -18,6 +18,7 @@ import { createHashedUid } from "../dataset/uids.ts";
 import { writeDicomFile } from "../dataset/write.ts";
 import { EQUIPMENT_MANUFACTURER } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
+import { SOP_CLASS } from "../images/sop-classes.ts";
 import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
 import type { ConvertedObject } from "./convert-series.ts";
 import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
@@ -47,7 +48,6 @@ export interface UltrasoundFrames {
 /** What the object says about itself. All text is ASCII. */
 export type UltrasoundAttributes = Omit<PlainSeriesAttributes, "sliceThicknessMm" | "rescale" | "bitsStored">;
 
-const US_MULTI_FRAME_STORAGE = "1.2.840.10008.5.1.4.1.1.3.1";
 const PHOTOMETRIC = { gray: "MONOCHROME2", rgb: "RGB", palette: "PALETTE COLOR" } as const;
 
 /**
@@ -120,7 +120,7 @@ function createObjectElements(
     text(TAG.ImageType, [origin, origin === "ORIGINAL" ? "PRIMARY" : "SECONDARY"]),
     text(TAG.InstanceCreationDate, moment.date),
     text(TAG.InstanceCreationTime, moment.time),
-    text(TAG.SOPClassUID, US_MULTI_FRAME_STORAGE),
+    text(TAG.SOPClassUID, SOP_CLASS.ultrasoundMultiFrame),
     text(TAG.StudyDate, moment.date),
     text(TAG.ContentDate, moment.date),
     text(TAG.StudyTime, moment.time),
