@@ -90,9 +90,22 @@ export function describeFindings(opened: OpenedVolume): readonly string[] {
   return [...opened.findings.map(({ code, message }) => `${code}: ${message}`), ...unit];
 }
 
+/** Whether a file said how its axes lie in the patient, or they were assumed. */
+export function getOrientation({
+  findings = [],
+}: {
+  readonly findings?: OpenedVolume["findings"];
+}): "stated" | "unknown" {
+  return findings.some(({ code }) => code === "ORIENTATION_UNKNOWN") ? "unknown" : "stated";
+}
+
 /** Options of {@link writeVolume}. */
 export interface WriteVolumePathOptions {
   readonly sampleType?: SampleType;
+  /** As the source file carried it. */
+  readonly description?: string;
+  /** Default `"stated"`. */
+  readonly orientation?: "stated" | "unknown";
   readonly existing?: "refuse" | "replace";
 }
 
@@ -135,6 +148,8 @@ export async function writeVolume(
   const baseName = removeExtension(basename(target), format.extensions);
   const files = format.write(volume, {
     baseName,
+    orientation: options.orientation ?? "stated",
+    ...(options.description === undefined ? {} : { description: options.description }),
     ...(options.sampleType === undefined ? {} : { sampleType: options.sampleType }),
   });
   const main = await writeVolumeFiles(dirname(target), files, {

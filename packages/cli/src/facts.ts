@@ -27,6 +27,10 @@ function formatSourced(fact: SourcedFact | undefined, unit: string): string | un
   return fact === undefined ? undefined : `${formatValue(fact.value, unit)} (${fact.source})`;
 }
 
+function formatComputed(range: FactRange | undefined, unit: string, source: string): string | undefined {
+  return range === undefined ? undefined : `${formatRange(range, unit)} (${source})`;
+}
+
 /** A fact in words. */
 export interface LabelledFact {
   readonly label: string;
@@ -56,7 +60,7 @@ export function listFacts(series: Series): readonly LabelledFact[] {
     ["Matrix", `${facts.columns} × ${facts.rows}, ${formatCount(facts.slices, "slice")}`],
   ];
   const whenStated: readonly (readonly [string, string | undefined])[] = [
-    ["Effective mAs", formatRange(facts.effectiveMas, "mAs")],
+    ["Effective mAs", formatComputed(facts.effectiveMas, "mAs", "tube current × rotation time / pitch")],
     ["Exposure time", formatRange(facts.exposureTimeMs, "ms")],
     ["Rotation time", formatValue(facts.revolutionTimeS, "s")],
     ["Pitch", formatSourced(facts.spiralPitch, "")],

@@ -117,6 +117,9 @@ function refuseDamaged(path: string, skipped: readonly SkippedInstance[], wayOut
  * @throws CliError `NO_SUCH_SERIES`, or `SEVERAL_SERIES` when the part of the UID fits several or its stacks
  */
 export function chooseSeries(series: readonly Series[], choice: string): Series {
+  if (series.length === 0) {
+    throw new CliError("NO_SUCH_SERIES", `there is no series ${choice}: there is none to choose from`);
+  }
   const list = formatSeriesTable(series);
   if (/^\d{1,4}$/.test(choice)) {
     const found = series[Number(choice) - 1];

@@ -9,6 +9,7 @@ import {
   readDoseReport,
   type SkippedInstance,
 } from "@alara/dicom";
+import { isVolumePath } from "@alara/dicom/node";
 
 /** What a folder holds besides. */
 export interface OtherFiles {
@@ -16,12 +17,14 @@ export interface OtherFiles {
   readonly objects: readonly (ObjectSummary & { readonly name: string })[];
   /** Volumes in other formats, by their first bytes. */
   readonly formats: readonly { readonly name: string; readonly format: string }[];
+  /** Names of ZIP archives, which are not looked into. */
+  readonly archives: readonly string[];
   /** DLP and CTDIvol of radiation dose structured reports. */
   readonly doseReports: readonly (DoseReport & { readonly name: string })[];
 }
 
 /** First bytes that tell formats apart; a NIfTI header is 540 bytes long at most. */
-const HEAD_BYTES = 65_536;
+const HEAD_BYTES = 1024;
 const LARGEST_REPORT_BYTES = 2 ** 26;
 
 async function readHead(path: string, length: number): Promise<Uint8Array | undefined> {
@@ -39,6 +42,10 @@ async function readHead(path: string, length: number): Promise<Uint8Array | unde
   }
 }
 
+function isZip(head: Uint8Array): boolean {
+  return head.length > 3 && [0x50, 0x4b, 0x03, 0x04].every((byte, i) => head[i] === byte);
+}
+
 async function findPath(base: string, name: string): Promise<string> {
   const info = await stat(base).catch(() => undefined);
   return info?.isDirectory() ? resolve(base, name) : resolve(base);
@@ -52,13 +59,17 @@ async function findPath(base: string, name: string): Promise<string> {
 export async function listOtherFiles(base: string, skipped: readonly SkippedInstance[]): Promise<OtherFiles> {
   const objects: (ObjectSummary & { name: string })[] = [];
   const formats: { name: string; format: string }[] = [];
+  const archives: string[] = [];
   const doseReports: (DoseReport & { name: string })[] = [];
   for (const { name, code, object } of skipped) {
     if (object !== undefined) objects.push({ name, ...object });
     if (code === "NOT_DICOM") {
-      const head = await readHead(await findPath(base, name), HEAD_BYTES);
-      const format = head === undefined ? undefined : detectFormat(head);
+      const filePath = await findPath(base, name);
+      const head = await readHead(filePath, HEAD_BYTES);
+      if (head === undefined) continue;
+      const format = (await isVolumePath(filePath)) ? detectFormat(head) : undefined;
       if (format !== undefined) formats.push({ name, format });
+      else if (isZip(head)) archives.push(name);
     }
     if (object?.kind === "dose report") {
       const bytes = await readHead(await findPath(base, name), LARGEST_REPORT_BYTES);
@@ -66,7 +77,7 @@ export async function listOtherFiles(base: string, skipped: readonly SkippedInst
       if (report !== undefined) doseReports.push({ name, ...report });
     }
   }
-  return { objects, formats, doseReports };
+  return { objects, formats, archives, doseReports };
 }
 
 /** A damaged report is listed as an object all the same. */

@@ -37,8 +37,10 @@ export interface SeriesSize {
 /** Above this share of the contour Dw is visibly too small. */
 const TRUNCATION_LIMIT = 0.02;
 
+/** Scans that go on beyond the head count as body: Report 293 is for heads alone. */
 function isHead(series: Series): boolean {
-  return /HEAD|BRAIN|SKULL/.test((series.facts.bodyPart ?? "").toUpperCase());
+  const bodyPart = (series.facts.bodyPart ?? "").toUpperCase();
+  return /HEAD|BRAIN|SKULL/.test(bodyPart) && !/NECK|CHEST|THORAX|BODY/.test(bodyPart);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 } from "@alara/dicom";
 import { formatSliceFileName, type OutputFolder } from "@alara/dicom/node";
 import type { QualityReport } from "@alara/evaluate";
+import { getOrientation } from "./convert-volume.ts";
 import { listFacts } from "./facts.ts";
 import { createQualitySr, type QualitySrOptions } from "./quality-sr.ts";
 import { describeCode } from "./version.ts";
@@ -192,7 +193,7 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
   return {
     scan: createVolumeScan(volume),
     isRegular: size[0] > 1,
-    findings: opened.findings.map(({ code, message }) => ({
+    findings: [...opened.findings, ...findOwnResult(opened)].map(({ code, message }) => ({
       code,
       message,
       severity: "warning",
@@ -211,16 +212,41 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
       { label: "Scan", value: "volume files carry no scanner, kernel or dose" },
     ],
     facts: { format, sampleType, unitSource: opened.unitSource, size, spacingMm },
-    createWriter: async (folder) => createVolumeWriter(opened, folder, resultName),
+    createWriter: async (folder, recipe) => {
+      const { parameters, strength, modelDigest, methodDescription } = recipe;
+      const parts = [
+        "enhanced",
+        ...(parameters.marks === undefined ? [] : [`MARKED: ${parameters.marks}`]),
+        `strength ${Number(strength.toFixed(4))}`,
+        String(parameters.method),
+        ...(modelDigest === undefined ? [] : [`model ${modelDigest.slice(0, 16)}`]),
+        `version ${describeCode()}`,
+        methodDescription,
+      ];
+      return createVolumeWriter(opened, folder, resultName, parts.join("; "));
+    },
   };
 }
 
-/** Collects slices and writes them as the volume file that they came from was written. */
+/** The loop guard, as for series: a result is not enhanced again unasked. */
+function findOwnResult({ description }: OpenedHuVolume): readonly { code: string; message: string }[] {
+  return /^enhanced\b/.test(description ?? "")
+    ? [{ code: "DERIVED_BY_ALARA", message: "the file says that it is a result of Alara" }]
+    : [];
+}
+
+/**
+ * Collects slices and writes them as the volume file that they came from was written.
+ *
+ * @param description - what made the values, the most important first: see `WriteVolumeOptions`
+ */
 export function createVolumeWriter(
-  { volume, format, sampleType, scaling }: OpenedHuVolume,
+  opened: OpenedHuVolume,
   folder: OutputFolder,
   resultName: string,
+  description: string,
 ): ResultWriter {
+  const { volume, format, sampleType, scaling } = opened;
   const result = createVolume("HU", volume.geometry);
   const plane = volume.geometry.size[1] * volume.geometry.size[2];
   return {
@@ -229,6 +255,8 @@ export function createVolumeWriter(
     finish: async () => {
       const files = volumeFormats.get(format).write(result, {
         baseName: resultName,
+        description,
+        orientation: getOrientation(opened),
         sampleType: chooseResultType(result.data, sampleType, scaling),
       });
       for (const file of files) await folder.writeFile(file.name, file.bytes);

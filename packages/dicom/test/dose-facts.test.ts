@@ -62,7 +62,7 @@ describe("dose facts of a series", () => {
       ctdiVolMgy: { minimum: 10, median: 12, mean: 15, maximum: 20 },
       ctdiPhantomDiameterCm: 32,
       imagedLengthMm: 12,
-      imagedDoseLengthMgyCm: { value: 18, source: "mean CTDIvol × imaged length" },
+      imagedDoseLengthMgyCm: { value: 18, source: "mean CTDIvol × imaged length, without over-ranging" },
       spiralPitch: { value: 1.375, source: "Table Feed per Rotation / Total Collimation Width" },
       revolutionTimeS: 0.5,
       singleCollimationMm: 0.625,

@@ -2,15 +2,17 @@
 import { basename } from "node:path";
 import { computeSha256, stringifyCanonical, type Unit, type Volume } from "@alara/core";
 import { findFormatByName, type SampleType, TRANSFER_SYNTAX_UID, volumeFormats } from "@alara/dicom";
-import { isVolumePath, openVolumeFile, requireNoFile } from "@alara/dicom/node";
+import { isVolumePath, type OpenedVolume, openVolumeFile, requireNoFile } from "@alara/dicom/node";
 import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
 import {
   convertSeries,
   describeFindings,
+  getOrientation,
   makeOrthogonal,
   questionHu,
+  type ReadVolume,
   readSeriesVolume,
   UNIT_NAMES,
   type WrittenSeries,
@@ -199,7 +201,8 @@ async function convert(
       options.orthogonal === true
         ? makeOrthogonal(opened.volume, context)
         : { volume: opened.volume, notes: [] };
-    await finishVolume(straight.volume, [...notes, ...straight.notes], target, options, context);
+    const source = { volume: straight.volume, notes: [...notes, ...straight.notes] };
+    await finishVolume({ ...opened, ...source }, target, options, context);
     return;
   }
   for (const [name, value] of [
@@ -228,21 +231,20 @@ async function convert(
     reportSeries(written, [], context);
     return;
   }
-  const { volume, notes } = await readSeriesVolume(series, {
-    ...context,
-    orthogonal: options.orthogonal === true,
-  });
-  await finishVolume(volume, notes, target, options, context);
+  const read = await readSeriesVolume(series, { ...context, orthogonal: options.orthogonal === true });
+  await finishVolume(read, target, options, context);
 }
 
 async function finishVolume(
-  volume: Volume,
-  notes: readonly string[],
+  source: ReadVolume & { readonly description?: string; readonly findings?: OpenedVolume["findings"] },
   target: Target,
   options: ConvertCommandOptions,
   context: CommandContext,
 ): Promise<void> {
+  const { volume, notes, description } = source;
   const written = await writeVolume(volume, options.output, target.format, {
+    orientation: getOrientation(source),
+    ...(description === undefined ? {} : { description }),
     existing: options.overwrite ? "replace" : "refuse",
     ...(options.sampleType === undefined ? {} : { sampleType: options.sampleType }),
   });

@@ -113,12 +113,15 @@ function describeInspection(
     series: inspected.map(describeInspected),
     objects: others.objects,
     otherFormats: others.formats,
+    archives: others.archives,
     doseReports: others.doseReports,
     skipped: skipped.map(({ name, code, reason }) => ({ name, code, reason })),
     skippedByCode: Object.fromEntries(groupByCode(skipped).map(({ code, files }) => [code, files.length])),
   };
 }
 
+/** Files that are named of those left out for one code. */
+const SHOWN_FILES = 3;
 /** More series than this are listed in the table alone. */
 const DETAILED_SERIES = 8;
 
@@ -141,27 +144,43 @@ function formatInspection(
   }
   const kinds = countKinds(others);
   if (kinds.length > 0) lines.push("", `also here: ${kinds.join(", ")}`);
+  if (others.formats.length > 0) {
+    lines.push("volume files in Hounsfield units are enhanced one by one: alara enhance <file>");
+  }
+  if (others.archives.length > 0) lines.push("archives are not looked into: unpack them first");
   for (const report of others.doseReports) {
     lines.push(
       `dose report ${report.name}: DLP total ${report.totalDlpMgyCm === null ? "not stated" : `${formatNumber(report.totalDlpMgyCm)} mGy·cm`} (radiation dose structured report)`,
     );
   }
-  const volumes = new Set(others.formats.map(({ name }) => name));
-  const unknown = skipped.filter(({ name }) => !volumes.has(name));
+  const known = new Set([...others.formats.map(({ name }) => name), ...others.archives]);
+  const unknown = skipped.filter(({ name }) => !known.has(name));
   const leftOut = groupByCode(unknown);
   if (leftOut.length > 0) lines.push("", `left out: ${formatCount(unknown.length, "file")}`);
-  for (const { code, files } of leftOut) {
-    const names = files.slice(0, 3).map(({ name }) => name);
-    const more = files.length > 3 ? `, and ${files.length - 3} more` : "";
-    lines.push(
-      `  ${isDamaged(files[0]) ? "!" : "·"} ${files.length} × ${code}: ${files[0].reason}`,
-      `      ${names.join(", ")}${more}`,
-    );
-  }
+  for (const { code, files } of leftOut) lines.push(...formatLeftOut(code, files));
   if (skipped.some(isDamaged)) {
     lines.push("files marked ! may be slices that cannot be read; --json lists every file");
   }
   return lines.join("\n");
+}
+
+/** Files left out for one code; the reason stands once where it is the same for all. */
+function formatLeftOut(code: string, files: readonly SkippedInstance[]): readonly string[] {
+  const mark = files.some(isDamaged) ? "!" : "·";
+  const shown = files.slice(0, SHOWN_FILES);
+  const more = files.length - shown.length;
+  if (files.every(({ reason }) => reason === files[0].reason)) {
+    const names = shown.map(({ name }) => name).join(", ");
+    return [
+      `  ${mark} ${files.length} × ${code}: ${files[0].reason}`,
+      `      ${names}${more > 0 ? `, and ${more} more` : ""}`,
+    ];
+  }
+  return [
+    `  ${mark} ${files.length} × ${code}`,
+    ...shown.map(({ name, reason }) => `      ${name}: ${reason}`),
+    ...(more > 0 ? [`      and ${more} more`] : []),
+  ];
 }
 
 function formatSeries(
@@ -199,13 +218,14 @@ function formatSize(size: SeriesSize): readonly string[] {
 }
 
 /** "2 dose reports", "1 NIfTI file". */
-function countKinds({ objects, formats }: OtherFiles): string[] {
+function countKinds({ objects, formats, archives }: OtherFiles): string[] {
   const counts = new Map<string, number>();
   for (const { kind, modality } of objects) {
     const name = kind === "image" ? `${modality ?? "other"} image` : kind;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   for (const { format } of formats) counts.set(`${format} file`, (counts.get(`${format} file`) ?? 0) + 1);
+  if (archives.length > 0) counts.set("ZIP archive", archives.length);
   return [...counts].map(([name, count]) => formatCount(count, name));
 }
 

@@ -99,7 +99,12 @@ async function simulateLowDose(
             seriesDescriptionSuffix: `SIM ${100 * doseFraction}% DOSE`,
             transferSyntaxUid: SYNTAXES[options.compression],
           })
-        : createVolumeWriter(source, folder, "low-dose");
+        : createVolumeWriter(
+            source,
+            folder,
+            "low-dose",
+            `simulated low dose, ${100 * doseFraction} %; seed ${seed}; realisation ${realisation}; version ${describeCode()}`,
+          );
     for (let slice = 0; slice < volume.geometry.size[0]; slice++) {
       context.signal.throwIfAborted();
       await writer.writeSlice(slice, getSliceData(lowDose, slice), [slice]);

@@ -161,7 +161,10 @@ export function summariseFacts(slices: readonly InstanceSummary[], layout: Serie
     imagedDoseLengthMgyCm:
       ctdiVolMgy === undefined || imagedLengthMm === undefined
         ? undefined
-        : { value: (ctdiVolMgy.mean * imagedLengthMm) / 10, source: "mean CTDIvol × imaged length" },
+        : {
+            value: (ctdiVolMgy.mean * imagedLengthMm) / 10,
+            source: "mean CTDIvol × imaged length, without over-ranging",
+          },
     spiralPitch: facts.map(findPitch).find((pitch) => pitch !== undefined),
     singleCollimationMm: pick("singleCollimationMm"),
     totalCollimationMm: pick("totalCollimationMm"),
