@@ -370,6 +370,11 @@ describe("createCtSeries", () => {
     });
     expect(series[0].findings).toEqual([]);
     expect((await createCtSeries(grid, attributes)).sopInstanceUids).toEqual(written.sopInstanceUids);
+    for (const bitsStored of [1, 12.5, 17]) {
+      await expect(createCtSeries(grid, { ...attributes, bitsStored })).rejects.toMatchObject({
+        code: "OUT_OF_RANGE",
+      });
+    }
     const other = await createCtSeries(grid, { ...attributes, identity: { phantom: "test", seed: 2 } });
     expect(other.seriesInstanceUid).not.toBe(written.seriesInstanceUid);
     expect(() => written.writeInstance(3, values)).toThrowError(

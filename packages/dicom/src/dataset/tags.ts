@@ -305,6 +305,12 @@ export function isPrivateTag(tag: number): boolean {
   return (Math.floor(tag / 65536) & 1) === 1;
 }
 
+/** Whether a tag is of an overlay (60xx) or a curve (50xx, retired). */
+export function isOverlayOrCurve(tag: number): boolean {
+  const group = getTagGroup(tag);
+  return (group >= 0x6000 && group <= 0x60ff) || (group >= 0x5000 && group <= 0x50ff);
+}
+
 /** "(gggg,eeee)", hexadecimal. */
 export function formatTag(tag: number): string {
   const hex = tag.toString(16).padStart(8, "0").toUpperCase();

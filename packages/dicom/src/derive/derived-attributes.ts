@@ -17,7 +17,7 @@ import {
   padToEven,
 } from "../dataset/elements.ts";
 import { readItems } from "../dataset/read.ts";
-import { TAG } from "../dataset/tags.ts";
+import { isOverlayOrCurve, TAG } from "../dataset/tags.ts";
 import { readNumber, readText, readTexts } from "../dataset/values.ts";
 import type { EncodedFrame, HuFormat } from "../images/pixels.ts";
 import { createSourceImageSequence, type ImageReference } from "../objects/references.ts";
@@ -83,7 +83,8 @@ export function createDerivedEdits(
     edits.set(element.tag, element);
   };
   for (const tag of dataset.elements.keys()) {
-    if (tag % 65536 === 0 || isOverlayOrCurve(tag, description.overlays)) edits.set(tag, null);
+    const isRemoved = tag % 65536 === 0 || (description.overlays === "remove" && isOverlayOrCurve(tag));
+    if (isRemoved) edits.set(tag, null);
   }
   for (const tag of REMOVED_TAGS) edits.set(tag, null);
 
@@ -120,13 +121,6 @@ export function createDerivedEdits(
     set(createTextElement(TAG.BurnedInAnnotation, "NO"));
   }
   return edits;
-}
-
-/** Overlays 60xx by policy; curves 50xx (retired) with them. */
-function isOverlayOrCurve(tag: number, policy: "remove" | "keep"): boolean {
-  const group = Math.floor(tag / 65536);
-  const isGraphics = (group >= 0x6000 && group <= 0x60ff) || (group >= 0x5000 && group <= 0x50ff);
-  return isGraphics && policy === "remove";
 }
 
 /**

@@ -6,7 +6,7 @@ import type { GridGeometry, Vector3 } from "@alara/core";
 import type { FrameFormat } from "../codecs/frame-format.ts";
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import { createDecimalElement, createIntegerElement, createShortElement } from "../dataset/elements.ts";
-import { TAG } from "../dataset/tags.ts";
+import { isOverlayOrCurve, TAG } from "../dataset/tags.ts";
 import { DicomError } from "../errors.ts";
 import type { Series } from "../series/series.ts";
 
@@ -151,10 +151,7 @@ export function createGridElements(
     createDecimalElement(TAG.ImagePositionPatient, computeSlicePosition(series, grid, slice)),
   ];
   const edits = new Map<number, DicomElement | null>();
-  for (const tag of dataset.elements.keys()) {
-    const group = Math.floor(tag / 65536);
-    if ((group >= 0x6000 && group <= 0x60ff) || (group >= 0x5000 && group <= 0x50ff)) edits.set(tag, null);
-  }
+  for (const tag of dataset.elements.keys()) if (isOverlayOrCurve(tag)) edits.set(tag, null);
   if (!grid.keepsSlices) {
     elements.push(createIntegerElement(TAG.InstanceNumber, slice + 1));
     if (dataset.elements.has(TAG.SpacingBetweenSlices)) {

@@ -258,6 +258,6 @@ function requireCt(series: Series): void {
   if (series.unit === "HU") return;
   throw new DicomError(
     "NOT_HU",
-    `the series (${series.modality}) holds no Hounsfield units; only CT is converted between classic and enhanced`,
+    `the series (${series.modality}) holds no Hounsfield units; only CT is converted between classic and enhanced; keep it as it is, or write it as a volume file (alara convert)`,
   );
 }

@@ -8,7 +8,7 @@ import {
   type CodedConcept,
   createCodeItem,
   createDoubleElement,
-  createElement,
+  createNumberElement,
   createSequenceElement,
   createShortElement,
   createTextElement,
@@ -190,12 +190,12 @@ function placeFrameContent(
     if (kind === "enhanced") put(macro, createTextElement(TAG.FrameReferenceDateTime, date + time));
   }
   put(macro, createTextElement(TAG.StackID, "1"));
-  put(macro, createUnsignedLongElement(TAG.InStackPositionNumber, [frame + 1]));
+  put(macro, createNumberElement(TAG.InStackPositionNumber, [frame + 1], "UL"));
   const acquisition = readNumber(dataset, TAG.AcquisitionNumber);
   if (acquisition !== undefined && Number.isInteger(acquisition) && acquisition >= 0 && acquisition < 65536) {
     put(macro, createShortElement(TAG.FrameAcquisitionNumber, [acquisition]));
   }
-  put(macro, createUnsignedLongElement(TAG.DimensionIndexValues, [1, frame + 1]));
+  put(macro, createNumberElement(TAG.DimensionIndexValues, [1, frame + 1], "UL"));
 }
 
 function placeFrameType(
@@ -267,9 +267,4 @@ function splitUnassigned(places: readonly FramePlaces[]): {
     shared: [...shared.values()],
     perFrame: lists.map((list) => list.filter((element) => !shared.has(element.tag))),
   };
-}
-
-/** UL values. */
-function createUnsignedLongElement(tag: number, values: readonly number[]): DicomElement {
-  return createElement(tag, new Uint8Array(Uint32Array.from(values).buffer), "UL");
 }

@@ -7,8 +7,8 @@ import type { TransferSyntax } from "../codecs/transfer-syntaxes.ts";
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import type { DicomDateTime } from "../dataset/date-time.ts";
 import {
-  createElement,
   createIntegerElement,
+  createNumberElement,
   createSequenceElement,
   createTextElement,
 } from "../dataset/elements.ts";
@@ -83,8 +83,8 @@ export async function writeEnhancedObject(
       TAG.DimensionIndexSequence,
       [TAG.StackID, TAG.InStackPositionNumber].map((pointer) => [
         text(TAG.DimensionOrganizationUID, organizationUid),
-        createTagElement(TAG.DimensionIndexPointer, pointer),
-        createTagElement(TAG.FunctionalGroupPointer, TAG.FrameContentSequence),
+        createNumberElement(TAG.DimensionIndexPointer, [pointer], "AT"),
+        createNumberElement(TAG.FunctionalGroupPointer, [TAG.FrameContentSequence], "AT"),
       ]),
       "explicit-le",
     ),
@@ -133,14 +133,6 @@ function createMissing(first: DicomDataset, kind: EnhancedKind): DicomElement[] 
     .filter(([tag]) => readText(first, tag) === undefined)
     .map(([tag, value]) => createTextElement(tag, value));
   return [...missing, createSequenceElement(TAG.AcquisitionContextSequence, [], "explicit-le")];
-}
-
-function createTagElement(tag: number, value: number): DicomElement {
-  return createElement(
-    tag,
-    new Uint8Array(Uint16Array.of(Math.floor(value / 65536), value % 65536).buffer),
-    "AT",
-  );
 }
 
 /**

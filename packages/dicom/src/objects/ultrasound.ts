@@ -10,6 +10,7 @@ import {
   createDecimalElement,
   createElement,
   createIntegerElement,
+  createNumberElement,
   createShortElement,
   createTextElement,
 } from "../dataset/elements.ts";
@@ -115,7 +116,6 @@ function createObjectElements(
   const moment = convertDateTime(attributes.dateTime);
   const text = createTextElement;
   const origin = attributes.imageTypeOrigin ?? "ORIGINAL";
-  const frameTimePointer = new Uint8Array(Uint16Array.of(0x0018, 0x1063).buffer);
   const elements: DicomElement[] = [
     text(TAG.ImageType, [origin, origin === "ORIGINAL" ? "PRIMARY" : "SECONDARY"]),
     text(TAG.InstanceCreationDate, moment.date),
@@ -144,7 +144,7 @@ function createObjectElements(
     createShortElement(TAG.SamplesPerPixel, [format.samplesPerPixel]),
     text(TAG.PhotometricInterpretation, format.photometricInterpretation),
     createIntegerElement(TAG.NumberOfFrames, format.frames),
-    createElement(TAG.FrameIncrementPointer, frameTimePointer, "AT"),
+    createNumberElement(TAG.FrameIncrementPointer, [TAG.FrameTime], "AT"),
     createShortElement(TAG.Rows, [format.rows]),
     createShortElement(TAG.Columns, [format.columns]),
     createShortElement(TAG.BitsAllocated, [8]),
