@@ -188,6 +188,42 @@ describe("volume files elsewhere", () => {
     expect(JSON.parse(judged.stdout).chosenSlices).toHaveLength(6);
   }, 60_000);
 
+  it("say in themselves that they are results, and are not enhanced again unasked", async () => {
+    const nifti = folder.resolve("m.nii.gz");
+    await convert(scan, "-o", nifti);
+    // The shipped model's range names a tube voltage and a thickness, which no volume file states.
+    const model = ["--no-report", "--strength", "0"];
+    const first = await runAlara("enhance", nifti, "-o", folder.resolve("m1"), ...model, "--force");
+    expect([first.code, first.code === 0 ? "" : first.stderr]).toEqual([0, ""]);
+    const result = folder.resolve("m1", "enhanced.nii.gz");
+    expect((await openVolumeFile(result)).description).toMatch(/^enhanced; MARKED: [A-Z_,]+/);
+    const asOther = folder.resolve("m1.nrrd");
+    await convert(result, "-o", asOther);
+    expect((await openVolumeFile(asOther)).description).toMatch(/^enhanced; MARKED: /);
+    const again = ["-o", folder.resolve("m2"), "--method", "gaussian", "--no-report"];
+    for (const input of [result, asOther]) {
+      expect(await refuse("enhance", input, ...again)).toEqual([1, "ALREADY_DERIVED"]);
+    }
+    const water = folder.resolve("water.nii");
+    const big = makeVolume(2, 256);
+    writeFileSync(water, volumeFormats.get("nii").write(big, {})[0].bytes);
+    const simulated = await runAlara("simulate", "low-dose", water, "-o", folder.resolve("m3"));
+    expect([simulated.code, simulated.code === 0 ? "" : simulated.stderr]).toEqual([0, ""]);
+    const lowDose = await openVolumeFile(folder.resolve("m3", "low-dose.nii"));
+    expect(lowDose.description).toMatch(/^simulated low dose, 25 %; seed 1/);
+  }, 60_000);
+
+  it("keep an unknown orientation unknown through conversion", async () => {
+    const npy = folder.resolve("o.npy");
+    await convert(scan, "-o", npy);
+    for (const name of ["o.nii", "o.nrrd", "o.mha", "o.npz"]) {
+      await convert(npy, "-o", folder.resolve(name), "--unit", "HU", "--spacing", "3,0.5,0.5");
+      const { findings, volume: back } = await openVolumeFile(folder.resolve(name));
+      expect([name, findings.map(({ code }) => code)]).toEqual([name, ["ORIENTATION_UNKNOWN"]]);
+      expect(back.geometry.spacingMm).toEqual([3, 0.5, 0.5]);
+    }
+  }, 60_000);
+
   it("are refused without a unit and with options of DICOM", async () => {
     const npy = folder.resolve("u.npy");
     await convert(scan, "-o", npy);

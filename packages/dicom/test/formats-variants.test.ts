@@ -142,6 +142,12 @@ describe("NRRD", () => {
     expect((fine as number[][])[0].map((mm) => Number(mm.toFixed(9)))).toEqual([0.004, 0.003, 0.002]);
   });
 
+  it("takes spacings in the unit of their axis", async () => {
+    const lines = ["spacings: 500 2 0.1", 'units: "um" "mm" "cm"'];
+    const { volume } = await readNrrd(join2(header("encoding: raw", "endian: little", ...lines), little));
+    expect(volume.geometry.spacingMm).toEqual([1, 2, 0.5]);
+  });
+
   it("takes axes out of space for volumes, at either end", async () => {
     const channels = ascii(
       "NRRD0005\ntype: short\ndimension: 4\nsizes: 2 3 2 2\nkinds: vector domain domain domain\nencoding: raw\nendian: little\n\n",
@@ -232,7 +238,7 @@ describe("MetaImage", () => {
   ])("reads %s", async (_, bytes, files) => {
     const { volume, findings } = await readMetaImage(bytes, { openCompanion: async (name) => files[name] });
     expect([...volume.data]).toEqual([...values]);
-    expect(findings.map((finding) => finding.code)).toEqual(["SPACING_UNKNOWN"]);
+    expect(findings.map((finding) => finding.code)).toEqual(["ORIENTATION_UNKNOWN", "SPACING_UNKNOWN"]);
   });
 
   it("takes channels for volumes", async () => {

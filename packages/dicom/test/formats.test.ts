@@ -140,6 +140,38 @@ describe.each(formats)("%s", (name, format) => {
     expect([told.volume.unit, told.unitSource]).toEqual(["HU", "caller"]);
   });
 
+  it("keeps a description, in one line of ASCII, and shows none of another writer", async () => {
+    const volume = createCaseVolume("HU", FORMAT_CASES[0].geometry);
+    const description = `enhanced; MARKED: NOISE\n\u00fc; ${"x".repeat(300)}`;
+    const files = format.write(volume, { description });
+    const back = await readVolumeFile(files[0].bytes, serve(files));
+    expect(back.volume.data).toEqual(volume.data);
+    expect(back.volume.unit).toBe(format.keepsUnit ? "HU" : "arbitrary");
+    if (name === "npy") expect(back.description).toBeUndefined();
+    else {
+      expect(back.description).toMatch(/^enhanced; MARKED: NOISE ; x{20,}$/);
+      expect(back.description?.length).toBeLessThanOrEqual(200);
+    }
+    const plain = format.write(volume, {});
+    expect((await readVolumeFile(plain[0].bytes, serve(plain))).description).toBeUndefined();
+  });
+
+  it("leaves an orientation unsaid that is only assumed", async () => {
+    const volume = createCaseVolume("HU", FORMAT_CASES[0].geometry);
+    const files = format.write(volume, { orientation: "unknown" });
+    const back = await readVolumeFile(files[0].bytes, serve(files));
+    const spacing = format.keeps === "nothing" ? [1, 1, 1] : volume.geometry.spacingMm;
+    for (const axis of [0, 1, 2]) expect(back.volume.geometry.spacingMm[axis]).toBeCloseTo(spacing[axis], 6);
+    expect(back.volume.geometry.direction).toEqual(volume.geometry.direction);
+    expect(back.findings.map(({ code }) => code)).toContain("ORIENTATION_UNKNOWN");
+    // Axes that are not those of an axial stack are no assumption.
+    const turned = createCaseVolume("HU", FORMAT_CASES[5].geometry);
+    const kept = format.write(turned, { orientation: "unknown" });
+    if (format.keeps === "orientation") {
+      expectSameGrid((await readVolumeFile(kept[0].bytes, serve(kept))).volume.geometry, turned.geometry);
+    }
+  });
+
   it("meets every shorter file with a coded error", async () => {
     const files = format.write(createCaseVolume("HU", FORMAT_CASES[8].geometry), {});
     const codes = new Set<string>();

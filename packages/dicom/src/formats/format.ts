@@ -2,7 +2,7 @@
  * What every file format of volumes other than DICOM is to the rest: bytes in, a volume with its grid and what the
  * file left unsaid; a volume in, files out. Knows no format and no file system.
  */
-import type { Unit, Volume } from "@alara/core";
+import { AXIAL_DIRECTION, type GridGeometry, type Unit, type Volume } from "@alara/core";
 import { DicomError } from "../errors.ts";
 import type { SampleType } from "./samples.ts";
 
@@ -50,6 +50,8 @@ export interface StoredVolume<U extends Unit = Unit> {
   /** value = slope · sample + intercept, already applied. */
   readonly scaling: { readonly slope: number; readonly intercept: number };
   readonly findings: readonly FormatFinding[];
+  /** What {@link WriteVolumeOptions.description} said when Alara wrote the file; other writers' text is not shown. */
+  readonly description?: string;
 }
 
 /** How to read a file. */
@@ -79,6 +81,17 @@ export interface WriteVolumeOptions {
    * Integer types round to nearest (ties to even) and refuse values out of their range.
    */
   readonly sampleType?: SampleType;
+  /**
+   * One line that says what made the values, kept by all formats but NPY: printable ASCII, cut at
+   * {@link MAXIMUM_DESCRIPTION} characters and in NIfTI at about 60.
+   */
+  readonly description?: string;
+  /**
+   * `"unknown"` for axes that were only assumed: formats then say nothing of the patient's left and right, so that an
+   * assumption does not become a statement. Directions other than an axial stack's are written all the same.
+   * Default `"stated"`.
+   */
+  readonly orientation?: "stated" | "unknown";
 }
 
 /** One file to be written. */
@@ -133,6 +146,35 @@ export function formatUnitComment(unit: Unit): string {
 export function parseUnitComment(text: string): Unit | undefined {
   const match = /(?:^|[\s;])unit=([A-Za-z_/1]{1,16})(?=$|[\s;])/.exec(text);
   return match === null ? undefined : findUnit(match[1].replaceAll("_", " "));
+}
+
+/** Characters of a description. */
+export const MAXIMUM_DESCRIPTION = 200;
+
+/** A description as files carry it, marked as ours; empty without one. */
+export function formatDescription(description: string | undefined): string {
+  if (description === undefined) return "";
+  const line = description.replace(/[^\x20-\x7e]+/g, " ").trim();
+  return `Alara: ${line.slice(0, MAXIMUM_DESCRIPTION)}`;
+}
+
+/** The description that a text of {@link formatDescription} carries, or `undefined`; never other writers' text. */
+export function parseDescription(text: string): { readonly description?: string } {
+  const at = text.search(/(?:^|[\s;])Alara: /);
+  if (at < 0) return {};
+  const line = text.slice(text.indexOf("Alara: ", at) + 7).replace(/[^\x20-\x7e]+/g, " ");
+  return { description: line.trim().slice(0, MAXIMUM_DESCRIPTION) };
+}
+
+/** Whether a volume's axes are only assumed and can be left unsaid: see {@link WriteVolumeOptions.orientation}. */
+export function isOrientationUnsaid(geometry: GridGeometry, options: WriteVolumeOptions): boolean {
+  const axes: readonly (keyof GridGeometry["direction"])[] = ["slice", "row", "column"];
+  return (
+    options.orientation === "unknown" &&
+    axes.every((axis) =>
+      AXIAL_DIRECTION[axis].every((x, k) => Math.abs(geometry.direction[axis][k] - x) < 1e-6),
+    )
+  );
 }
 
 /** Settles the unit: the caller's word, else the file's, else none. */

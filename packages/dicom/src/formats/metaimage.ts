@@ -9,7 +9,10 @@ import { compress, inflateSamples, joinParts } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   type FormatFinding,
+  formatDescription,
   formatUnitComment,
+  isOrientationUnsaid,
+  parseDescription,
   parseUnitComment,
   type ReadVolumeOptions,
   type StoredVolume,
@@ -64,12 +67,15 @@ interface MetaHeader {
   readonly total: number;
   readonly geometry: GridGeometry;
   readonly unit: Unit | undefined;
+  readonly description?: string;
   /** Names of data files; `undefined` for samples behind the header. */
   readonly dataFiles: readonly string[] | undefined;
   readonly end: number;
   readonly findings: readonly FormatFinding[];
 }
 
+/** Names that the matrix of directions has had. */
+const ROTATION_KEYS = ["TransformMatrix", "Rotation", "Orientation"] as const;
 const KEY_LINE = /^\s*([A-Za-z][A-Za-z0-9_]{0,63})\s*=(.*)$/;
 /** Keys of which one must stand in the first lines, so that other `key = value` files are not taken for MetaImage. */
 const FIRST_KEYS = /^\s*(?:ObjectType\s*=\s*Image|NDims\s*=\s*\d)/;
@@ -220,6 +226,7 @@ function readHeader(bytes: Uint8Array, limits: VolumeLimits): MetaHeader {
     total: allSizes.reduce((product, n) => product * n, 1),
     ...readPlace(find, dimensions, layout),
     unit: parseUnitComment(find("Comment") ?? ""),
+    ...parseDescription(find("Comment") ?? ""),
     dataFiles: names,
     end,
   };
@@ -271,17 +278,17 @@ function readPlace(
     }
     return values;
   };
+  if (find(...ROTATION_KEYS) === undefined) {
+    findings.push({
+      code: "ORIENTATION_UNKNOWN",
+      message: "the file states no orientation: its axes are taken for LPS, left and right may be swapped",
+    });
+  }
   if (find("ElementSpacing", "ElementSize") === undefined) {
     findings.push({ code: "SPACING_UNKNOWN", message: "the file states no spacing; 1 mm is taken" });
   }
   const spacing = list(dimensions, () => 1, "ElementSpacing", "ElementSize");
-  const matrix = list(
-    dimensions * dimensions,
-    (i) => (i % (dimensions + 1) === 0 ? 1 : 0),
-    "TransformMatrix",
-    "Rotation",
-    "Orientation",
-  );
+  const matrix = list(dimensions * dimensions, (i) => (i % (dimensions + 1) === 0 ? 1 : 0), ...ROTATION_KEYS);
   const origin = list(dimensions, () => 0, "Offset", "Position", "Origin");
   // The first row of the matrix is the direction in which the first index grows, as ITK reads it.
   const axes = layout.spatialAxes.map((_, axis): Vector3 => {
@@ -312,7 +319,14 @@ function encodeMetaImage(
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
   const samples = compress(encodeSamples(volume.data, sampleType), "zlib");
   const join = (values: readonly number[]): string => values.map(formatNumber).join(" ");
-  const comment = formatUnitComment(volume.unit);
+  const comment = [formatUnitComment(volume.unit), formatDescription(options.description)]
+    .filter((part) => part !== "")
+    .join(" ");
+  const place = [
+    `TransformMatrix = ${join([...direction.column, ...direction.row, ...direction.slice])}`,
+    `Offset = ${join(geometry.originMm)}`,
+    "CenterOfRotation = 0 0 0",
+  ];
   const lines = [
     "ObjectType = Image",
     "NDims = 3",
@@ -321,9 +335,7 @@ function encodeMetaImage(
     "BinaryDataByteOrderMSB = False",
     "CompressedData = True",
     `CompressedDataSize = ${samples.length}`,
-    `TransformMatrix = ${join([...direction.column, ...direction.row, ...direction.slice])}`,
-    `Offset = ${join(geometry.originMm)}`,
-    "CenterOfRotation = 0 0 0",
+    ...(isOrientationUnsaid(geometry, options) ? [] : place),
     `ElementSpacing = ${join([...spacingMm].reverse())}`,
     `DimSize = ${join([...size].reverse())}`,
     `ElementType = ${findTypeName(sampleType)}`,
@@ -332,7 +344,10 @@ function encodeMetaImage(
   return { header: encodeHeaderText(`${lines.join("\n")}\n`), samples };
 }
 
-/** Writes one `.mha` file, zlib. The unit goes into `Comment` as `unit=HU`. */
+/**
+ * Writes one `.mha` file, zlib. The unit goes into `Comment` as `unit=HU`, a description behind it as `Alara: …`. An
+ * unknown orientation is left out, with the position.
+ */
 export function writeMetaImage(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const { header, samples } = encodeMetaImage(volume, options, "LOCAL");
   return [{ name: `${options.baseName ?? "volume"}.mha`, bytes: joinParts([header, samples]) }];

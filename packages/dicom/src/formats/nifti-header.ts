@@ -4,7 +4,13 @@
  */
 import type { Unit, Vector3 } from "@alara/core";
 import { DicomError } from "../errors.ts";
-import { checkSize, type FormatFinding, parseUnitComment, type VolumeLimits } from "./format.ts";
+import {
+  checkSize,
+  type FormatFinding,
+  parseDescription,
+  parseUnitComment,
+  type VolumeLimits,
+} from "./format.ts";
 import { createGridOfSteps, expandQuaternion, flipRasLps, type GridSteps } from "./orientation.ts";
 import type { SampleType } from "./samples.ts";
 
@@ -43,6 +49,7 @@ export interface NiftiHeader {
   readonly geometry: ReturnType<typeof createGridOfSteps>;
   readonly unit: Unit | undefined;
   readonly findings: readonly FormatFinding[];
+  readonly description?: string;
 }
 
 /** Reads header fields that lie elsewhere and are wider in version 2. */
@@ -149,6 +156,7 @@ export function readNiftiHeader(bytes: Uint8Array, limits: VolumeLimits): NiftiH
     ...readScaling(fields),
     ...readPlace(fields, size),
     unit: parseUnitComment(fields.description),
+    ...parseDescription(fields.description),
   };
 }
 

@@ -8,7 +8,9 @@ import { readCompanion } from "./companions.ts";
 import { compress, inflateBounded, inflateSamples, isGzip } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
+  formatDescription,
   formatUnitComment,
+  isOrientationUnsaid,
   type ReadVolumeOptions,
   resolveVolumeIndex,
   type StoredVolume,
@@ -90,7 +92,8 @@ function readImageFile(
 
 /**
  * Writes one `.nii` file: NIfTI-1, or NIfTI-2 when a dimension exceeds 32 767. `sform` holds the grid; `qform` too
- * when its axes are perpendicular. The unit goes into `descrip` as `unit=HU`.
+ * when its axes are perpendicular; both codes are 0 when the orientation is unknown. The unit goes into `descrip` as
+ * `unit=HU`, a description behind it as `Alara: …`.
  */
 export function writeNifti(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const { header, sampleType } = encodeHeader(volume, options, "single");
@@ -140,7 +143,8 @@ function encodeHeader(
   const steps = getGridSteps(geometry);
   const [x, y, z] = [steps.column, steps.row, steps.slice].map(flipRasLps);
   const origin = flipRasLps(geometry.originMm);
-  const hasQform = isOrthogonal(geometry);
+  const isUnsaid = isOrientationUnsaid(geometry, options);
+  const hasQform = !isUnsaid && isOrthogonal(geometry);
   const { direction } = geometry;
   const quaternion = hasQform
     ? computeQuaternion([
@@ -161,7 +165,7 @@ function encodeHeader(
     1,
   ];
   const srow = [0, 1, 2].map((axis) => [x[axis], y[axis], z[axis], origin[axis]]);
-  const description = describeUnit(volume.unit);
+  const description = describe(volume.unit, options.description);
   const magic = `n${isSingle ? "+" : "i"}${version}\0${version === 2 ? "\r\n\x1a\n" : ""}`;
   const putText = (at: number, text: string): void => {
     for (let i = 0; i < text.length; i++) view.setUint8(at + i, text.charCodeAt(i));
@@ -184,8 +188,8 @@ function encodeHeader(
     view.setUint8(123, 2);
     putText(148, description);
     view.setInt16(252, hasQform ? 1 : 0, true);
-    view.setInt16(254, 1, true);
-    putFloats(256, [quaternion.b, quaternion.c, quaternion.d, ...origin, ...srow.flat()]);
+    view.setInt16(254, isUnsaid ? 0 : 1, true);
+    if (!isUnsaid) putFloats(256, [quaternion.b, quaternion.c, quaternion.d, ...origin, ...srow.flat()]);
     putText(344, magic);
   } else {
     const putDoubles = (at: number, values: readonly number[]): void => {
@@ -204,13 +208,21 @@ function encodeHeader(
     putDoubles(176, [1, 0]);
     putText(240, description);
     view.setInt32(344, hasQform ? 1 : 0, true);
-    view.setInt32(348, 1, true);
-    putDoubles(352, [quaternion.b, quaternion.c, quaternion.d, ...origin, ...srow.flat()]);
+    view.setInt32(348, isUnsaid ? 0 : 1, true);
+    if (!isUnsaid) putDoubles(352, [quaternion.b, quaternion.c, quaternion.d, ...origin, ...srow.flat()]);
     view.setInt32(500, 2, true);
   }
   return { header: bytes, sampleType };
 }
 
-function describeUnit(unit: Unit): string {
-  return ["Alara", formatUnitComment(unit)].filter((part) => part !== "").join(" ");
+/** At most 79 characters for `descrip`, the unit before what may be cut. */
+function describe(unit: Unit, description: string | undefined): string {
+  const parts =
+    description === undefined
+      ? ["Alara", formatUnitComment(unit)]
+      : [formatUnitComment(unit), formatDescription(description)];
+  return parts
+    .filter((part) => part !== "")
+    .join(" ")
+    .slice(0, 79);
 }

@@ -1,14 +1,18 @@
 /**
  * NPZ archives of NumPy: a zip of NPY arrays. Alara's own hold `data` `[slice][row][column]` with `spacing` (mm, same
- * order), `origin` (mm, LPS), `direction` (rows: unit vectors along which slice, row and column grow, LPS) and `unit`.
+ * order), `origin` (mm, LPS), `direction` (rows: unit vectors along which slice, row and column grow, LPS), `unit` and
+ * perhaps `description`; without origin and direction the orientation is unknown.
  */
-import type { GridGeometry, Unit, Vector3, Volume } from "@alara/core";
+import type { GridGeometry, Vector3, Volume } from "@alara/core";
 import { zipSync } from "fflate";
 import { DicomError } from "../errors.ts";
 import { COMPRESSION_LEVEL, joinParts } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   findUnit,
+  formatDescription,
+  isOrientationUnsaid,
+  parseDescription,
   type ReadVolumeOptions,
   type StoredVolume,
   type VolumeFile,
@@ -24,7 +28,7 @@ import { isZip, listZipEntries, readZipEntry } from "./zip.ts";
 /** Whether bytes begin like a zip, as NPZ does. */
 export const isNpz: (bytes: Uint8Array) => boolean = isZip;
 
-const PLACE_NAMES: ReadonlySet<string> = new Set(["spacing", "origin", "direction", "unit"]);
+const PLACE_NAMES: ReadonlySet<string> = new Set(["spacing", "origin", "direction", "unit", "description"]);
 
 /**
  * Reads NPZ. The array is `data`, or the only one beside those that give the place.
@@ -69,7 +73,8 @@ export async function readNpz(bytes: Uint8Array, options: ReadVolumeOptions = {}
   const spacing = await numbers("spacing", 3);
   const origin = await numbers("origin", 3);
   const direction = await numbers("direction", 9);
-  const unit = readUnit(await open("unit", small));
+  const unit = findUnit(readText(await open("unit", small)));
+  const description = parseDescription(readText(await open("description", small)) ?? "");
   const place =
     spacing === undefined || direction === undefined
       ? assumeGrid(
@@ -77,7 +82,7 @@ export async function readNpz(bytes: Uint8Array, options: ReadVolumeOptions = {}
           spacing === undefined ? options : { ...options, spacingMm: [spacing[0], spacing[1], spacing[2]] },
         )
       : { geometry: createPlacedGrid(volume.size, spacing, origin ?? [0, 0, 0], direction) };
-  return createStoredVolume(volume.bytes, { ...volume, ...place, unit }, options);
+  return createStoredVolume(volume.bytes, { ...volume, ...place, ...description, unit }, options);
 }
 
 /** Positions keep double precision. */
@@ -109,17 +114,17 @@ function createPlacedGrid(
 }
 
 /** A scalar of text: UTF-32 as NumPy stores it, or bytes. */
-function readUnit(array: NpyArray | undefined): Unit | undefined {
+function readText(array: NpyArray | undefined): string | undefined {
   if (array === undefined) return undefined;
   const { bytes, characters = 0 } = array;
-  if (characters < 1 || characters > 64 || bytes.length < 4 * characters) return undefined;
+  if (characters < 1 || characters > 512 || bytes.length < 4 * characters) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, 4 * characters);
   let text = "";
   for (let i = 0; i < characters; i++) {
     const code = view.getUint32(4 * i, array.littleEndian);
     if (code > 0 && code < 128) text += String.fromCharCode(code);
   }
-  return findUnit(text);
+  return text;
 }
 
 /** A scalar array of text. */
@@ -145,9 +150,16 @@ export function writeNpz(volume: Volume, options: WriteVolumeOptions = {}): read
     {
       "data.npy": formatNpy(data, options.sampleType ?? chooseSampleType(data), geometry.size),
       "spacing.npy": formatDoubles(geometry.spacingMm, [3]),
-      "origin.npy": formatDoubles(geometry.originMm, [3]),
-      "direction.npy": formatDoubles([...slice, ...row, ...column], [3, 3]),
+      ...(isOrientationUnsaid(geometry, options)
+        ? {}
+        : {
+            "origin.npy": formatDoubles(geometry.originMm, [3]),
+            "direction.npy": formatDoubles([...slice, ...row, ...column], [3, 3]),
+          }),
       "unit.npy": formatText(unit),
+      ...(options.description === undefined
+        ? {}
+        : { "description.npy": formatText(formatDescription(options.description)) }),
     },
     // The earliest moment of the format, in the local zone as it demands.
     { level: COMPRESSION_LEVEL, mtime: new Date(1980, 0, 1) },

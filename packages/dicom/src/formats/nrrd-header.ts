@@ -5,7 +5,7 @@
 import type { GridGeometry, Vector3 } from "@alara/core";
 import { DicomError } from "../errors.ts";
 import { expandPattern } from "./companions.ts";
-import type { FormatFinding, VolumeLimits } from "./format.ts";
+import { type FormatFinding, parseDescription, type VolumeLimits } from "./format.ts";
 import { completeAxes, createGridOfSteps } from "./orientation.ts";
 import type { SampleType } from "./samples.ts";
 import { encodeHeaderText, parseNumbers, parseWhole, readLine } from "./text-header.ts";
@@ -67,12 +67,12 @@ const ENCODINGS: Readonly<Record<string, NrrdEncoding>> = {
   hex: "hex",
 };
 
-/** Names that the format writes in two ways, and the one used here. */
 /** An entry by a name that a file says, which may be that of a property every object has. */
 function findEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
+/** Names that the format writes in two ways, and the one used here. */
 const ALIASES: Readonly<Record<string, string>> = {
   datafile: "data file",
   lineskip: "line skip",
@@ -109,6 +109,8 @@ export interface NrrdHeader {
   readonly layout: VolumeLayout;
   readonly sizes: readonly number[];
   readonly geometry: GridGeometry;
+  /** Ours, from the key `description`. */
+  readonly description?: string;
   /** The samples' unit as the file names it. */
   readonly sampleUnits: string | undefined;
   readonly lineSkip: number;
@@ -130,6 +132,8 @@ export function isNrrd(bytes: Uint8Array): boolean {
 
 interface HeaderText {
   readonly fields: ReadonlyMap<string, string>;
+  /** The value of the key `description`, else empty. */
+  readonly description: string;
   /** Lines after `data file: LIST`. */
   readonly list: readonly string[];
   readonly end: number;
@@ -138,11 +142,12 @@ interface HeaderText {
 function readFields(bytes: Uint8Array, limits: VolumeLimits): HeaderText {
   const fields = new Map<string, string>();
   const list: string[] = [];
+  let description = "";
   let at = readLine(bytes, 0, limits)?.next ?? 0;
   let isList = false;
   for (;;) {
     const line = readLine(bytes, at, limits);
-    if (line === undefined) return { fields, list, end: bytes.length };
+    if (line === undefined) return { fields, description, list, end: bytes.length };
     at = line.next;
     if (isList) {
       if (line.text.trim() !== "") list.push(line.text);
@@ -151,12 +156,15 @@ function readFields(bytes: Uint8Array, limits: VolumeLimits): HeaderText {
       }
       continue;
     }
-    if (line.text === "") return { fields, list, end: at };
+    if (line.text === "") return { fields, description, list, end: at };
     if (line.text.startsWith("#")) continue;
     const match = /^([^:]{1,64}):([= ])(.*)$/.exec(line.text) ?? /^([^:]{1,64}):()(.*)$/.exec(line.text);
     if (match === null)
       throw new DicomError("INVALID_VALUE", "a line of the header is no field", { offset: at });
-    if (match[2] === "=") continue;
+    if (match[2] === "=") {
+      if (match[1] === "description") description = match[3];
+      continue;
+    }
     const name = match[1].trim().toLowerCase();
     const key = findEntry(ALIASES, name) ?? name;
     if (fields.has(key)) {
@@ -178,7 +186,7 @@ function readFields(bytes: Uint8Array, limits: VolumeLimits): HeaderText {
  */
 export function readNrrdHeader(bytes: Uint8Array, limits: VolumeLimits): NrrdHeader {
   if (!isNrrd(bytes)) throw new DicomError("UNSUPPORTED_FORMAT", "this is not NRRD");
-  const { fields, list, end } = readFields(bytes, limits);
+  const { fields, description, list, end } = readFields(bytes, limits);
   const need = (name: string): string => {
     const value = fields.get(name);
     if (value === undefined) throw new DicomError("MISSING_ATTRIBUTE", `the header has no field "${name}"`);
@@ -238,6 +246,7 @@ export function readNrrdHeader(bytes: Uint8Array, limits: VolumeLimits): NrrdHea
     dataFiles: listDataFiles(fields.get("data file"), list, limits),
     end,
     findings,
+    ...parseDescription(description),
   };
 }
 
@@ -290,8 +299,13 @@ function readSpace(
     isSpatial = isSpatial.map((spatial) => spatial && left-- > 0);
   }
   const layout = layOutAxes(sizes, isSpatial, limits);
-  const spaceUnits = fields.get("space units")?.match(/"[^"]*"|\S+/g)?.[0];
-  const mm = findEntry(MM_OF_UNIT, spaceUnits?.replaceAll('"', "").toLowerCase() ?? "mm") ?? 1;
+  const readUnits = (name: string): readonly string[] => fields.get(name)?.match(/"[^"]*"|\S+/g) ?? [];
+  const findMm = (unit: string | undefined): number =>
+    findEntry(MM_OF_UNIT, unit?.replaceAll('"', "").toLowerCase() ?? "mm") ?? 1;
+  const mm = findMm(readUnits("space units")[0]);
+  // Without directions every axis has a unit of its own.
+  const axisUnits = readUnits("units");
+  const perAxisMm = layout.spatialAxes.map((axis) => findMm(axisUnits[axis]));
   const signs = findSpaceSigns(fields.get("space"));
   if (signs === undefined) {
     findings.push({
@@ -319,7 +333,7 @@ function readSpace(
       findings.push({ code: "SPACING_UNKNOWN", message: "the file states no spacing; 1 mm is taken" });
     }
     axes = perAxis.map((spacing, i) => {
-      const length = spacing === undefined || Number.isNaN(spacing) ? 1 : Math.abs(spacing * mm);
+      const length = spacing === undefined || Number.isNaN(spacing) ? 1 : Math.abs(spacing * perAxisMm[i]);
       return [units[i][0] * length, units[i][1] * length, units[i][2] * length];
     });
   }

@@ -8,6 +8,8 @@ import { compress, inflateSamples, joinParts } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   findUnit,
+  formatDescription,
+  isOrientationUnsaid,
   type ReadVolumeOptions,
   type StoredVolume,
   type VolumeFile,
@@ -155,7 +157,12 @@ const TYPE_NAMES: Readonly<Partial<Record<SampleType, string>>> = {
   float64: "double",
 };
 
-function formatHeader(volume: Volume, sampleType: SampleType, dataFile: string | undefined): Uint8Array {
+function formatHeader(
+  volume: Volume,
+  sampleType: SampleType,
+  options: WriteVolumeOptions,
+  dataFile: string | undefined,
+): Uint8Array {
   const { geometry, unit } = volume;
   const steps = getGridSteps(geometry);
   const vector = (values: readonly number[]): string => `(${values.map(formatNumber).join(",")})`;
@@ -167,7 +174,8 @@ function formatHeader(volume: Volume, sampleType: SampleType, dataFile: string |
     "NRRD0004",
     `type: ${typeName}`,
     "dimension: 3",
-    "space: left-posterior-superior",
+    // Directions in no named space say how axes lie, and nothing of a patient.
+    isOrientationUnsaid(geometry, options) ? "space dimension: 3" : "space: left-posterior-superior",
     `sizes: ${[...geometry.size].reverse().join(" ")}`,
     `space directions: ${[steps.column, steps.row, steps.slice].map(vector).join(" ")}`,
     "kinds: domain domain domain",
@@ -176,15 +184,19 @@ function formatHeader(volume: Volume, sampleType: SampleType, dataFile: string |
     `space origin: ${vector(geometry.originMm)}`,
     'space units: "mm" "mm" "mm"',
     ...(unit === "arbitrary" ? [] : [`sample units: ${unit}`]),
+    ...(options.description === undefined ? [] : [`description:=${formatDescription(options.description)}`]),
     ...(dataFile === undefined ? [] : [`data file: ${dataFile}`]),
   ];
   return encodeHeaderText(`${lines.join("\n")}\n${dataFile === undefined ? "\n" : ""}`);
 }
 
-/** Writes one `.nrrd` file: NRRD0004, LPS, gzip. The unit goes into `sample units`. */
+/**
+ * Writes one `.nrrd` file: NRRD0004, LPS, gzip. The unit goes into `sample units`, a description into the key
+ * `description`. An unknown orientation is written as directions in no named space.
+ */
 export function writeNrrd(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
-  const header = formatHeader(volume, sampleType, undefined);
+  const header = formatHeader(volume, sampleType, options, undefined);
   const bytes = joinParts([header, compress(encodeSamples(volume.data, sampleType), "gzip")]);
   return [{ name: `${options.baseName ?? "volume"}.nrrd`, bytes }];
 }
@@ -195,7 +207,7 @@ export function writeDetachedNrrd(volume: Volume, options: WriteVolumeOptions = 
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
   const dataFile = `${baseName}.raw.gz`;
   return [
-    { name: `${baseName}.nhdr`, bytes: formatHeader(volume, sampleType, dataFile) },
+    { name: `${baseName}.nhdr`, bytes: formatHeader(volume, sampleType, options, dataFile) },
     {
       name: dataFile,
       bytes: compress(encodeSamples(volume.data, sampleType), "gzip"),

@@ -15,6 +15,7 @@ export interface StoredHeader {
   readonly intercept?: number;
   readonly unit: Unit | undefined;
   readonly findings?: readonly FormatFinding[];
+  readonly description?: string;
 }
 
 /**
@@ -57,6 +58,7 @@ export function wrapSamples(
     sampleType: header.sampleType,
     scaling: { slope, intercept },
     findings,
+    ...(header.description === undefined ? {} : { description: header.description }),
   };
 }
 

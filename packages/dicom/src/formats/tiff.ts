@@ -9,6 +9,8 @@ import {
   DEFAULT_VOLUME_LIMITS,
   type FormatFinding,
   findUnit,
+  formatDescription,
+  parseDescription,
   type ReadVolumeOptions,
   resolveVolumeIndex,
   type StoredVolume,
@@ -112,6 +114,7 @@ export async function readTiffStack(
       sampleType: first.sampleType,
       geometry: { size, spacingMm: place.spacingMm, originMm: [0, 0, 0], direction: AXIAL_DIRECTION },
       unit: parseValueUnit(first.description),
+      ...parseDescription(findImageJText(first.description, /^label=(.+)$/m) ?? ""),
       findings: place.findings,
       ...scaling,
     },
@@ -282,7 +285,7 @@ const SAMPLE_FORMATS: Readonly<Partial<Record<SampleType, number>>> = {
 
 /**
  * Writes one multi-page `.tif`, uncompressed, little endian, with ImageJ's description; place and directions are lost,
- * spacing and unit are kept.
+ * spacing and unit are kept, and a description as `label`.
  *
  * @throws DicomError `LIMIT_EXCEEDED` beyond 4 GiB, and as `encodeSamples`
  */
@@ -303,6 +306,7 @@ export function writeTiff(volume: Volume, options: WriteVolumeOptions = {}): rea
       `spacing=${formatNumber(sliceMm)}`,
       "unit=mm",
       ...(unit === "arbitrary" ? [] : [`vunit=${unit}`]),
+      ...(options.description === undefined ? [] : [`label=${formatDescription(options.description)}`]),
       "loop=false",
       "\0",
     ].join("\n"),
