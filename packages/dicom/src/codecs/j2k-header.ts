@@ -120,7 +120,7 @@ export function readJ2kHeader(encoded: Uint8Array): J2kHeader {
     signed: size.signed,
     isHighThroughput: common.isHighThroughput,
     usesColourTransform,
-    codestream: stream.subarray(0, Math.min(stream.length, end + 2)),
+    codestream: endCodestream(stream, end),
   };
 }
 
@@ -247,7 +247,10 @@ function countTiles(size: ImageSize): { readonly across: number; readonly down: 
   };
 }
 
-/** Follows the tile-parts to the end of the codestream; returns the offset of EOC. Every tile must be there. */
+/**
+ * Follows the tile-parts to the end of the codestream; returns the offset of EOC, or where it should be: nothing but
+ * padding may follow. Every tile must be there.
+ */
 function checkTileParts(
   stream: Uint8Array,
   view: DataView,
@@ -275,11 +278,24 @@ function checkTileParts(
     skipTileHeader(view, at + 12, end);
     at = end;
   }
-  const isEnded = at === stream.length || (at + 2 <= stream.length && view.getUint16(at) === 0xffd9);
+  const isEnded = hasEnd(stream, at) || stream.subarray(at).every((byte) => byte === 0);
   if (!isEnded || seen !== count) {
     throw createJ2kError(`it holds ${seen} of ${count} tiles, or ends in the middle of one`);
   }
   return at;
+}
+
+function hasEnd(stream: Uint8Array, at: number): boolean {
+  return stream[at] === 0xff && stream[at + 1] === 0xd9;
+}
+
+/** The codestream up to its EOC, which is put there where an encoder forgot it: decoders insist. */
+function endCodestream(stream: Uint8Array, end: number): Uint8Array {
+  if (hasEnd(stream, end)) return stream.subarray(0, end + 2);
+  const ended = new Uint8Array(end + 2);
+  ended.set(stream.subarray(0, end));
+  ended.set([0xff, 0xd9], end);
+  return ended;
 }
 
 /** Where EOC stands at the end of a stream whose last tile-part has no length; padding follows it. */
