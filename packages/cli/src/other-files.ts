@@ -16,7 +16,7 @@ export interface OtherFiles {
   /** Objects that were read far enough to say what they are. */
   readonly objects: readonly (ObjectSummary & { readonly name: string })[];
   /** Volumes in other formats, by their first bytes. */
-  readonly formats: readonly { readonly name: string; readonly format: string }[];
+  readonly formats: readonly { readonly name: string; readonly format: string; readonly path: string }[];
   /** Names of ZIP archives, which are not looked into. */
   readonly archives: readonly string[];
   /** DLP and CTDIvol of radiation dose structured reports. */
@@ -58,7 +58,7 @@ async function findPath(base: string, name: string): Promise<string> {
  */
 export async function listOtherFiles(base: string, skipped: readonly SkippedInstance[]): Promise<OtherFiles> {
   const objects: (ObjectSummary & { name: string })[] = [];
-  const formats: { name: string; format: string }[] = [];
+  const formats: { name: string; format: string; path: string }[] = [];
   const archives: string[] = [];
   const doseReports: (DoseReport & { name: string })[] = [];
   for (const { name, code, object } of skipped) {
@@ -68,7 +68,7 @@ export async function listOtherFiles(base: string, skipped: readonly SkippedInst
       const head = await readHead(filePath, HEAD_BYTES);
       if (head === undefined) continue;
       const format = (await isVolumePath(filePath)) ? detectFormat(head) : undefined;
-      if (format !== undefined) formats.push({ name, format });
+      if (format !== undefined) formats.push({ name, format, path: filePath });
       else if (isZip(head)) archives.push(name);
     }
     if (object?.kind === "dose report") {

@@ -228,9 +228,13 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
   };
 }
 
-/** The loop guard, as for series: a result is not enhanced again unasked. */
-function findOwnResult({ description }: OpenedHuVolume): readonly { code: string; message: string }[] {
-  return /^enhanced\b/.test(description ?? "")
+/** Whether a volume file says that it is a result of `alara enhance`: the loop guard, as for series. */
+export function isOwnResult({ description = "" }: { readonly description?: string }): boolean {
+  return /^enhanced\b/.test(description);
+}
+
+function findOwnResult(opened: OpenedHuVolume): readonly { code: string; message: string }[] {
+  return isOwnResult(opened)
     ? [{ code: "DERIVED_BY_ALARA", message: "the file says that it is a result of Alara" }]
     : [];
 }

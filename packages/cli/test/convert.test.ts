@@ -248,3 +248,64 @@ describe("volume files elsewhere", () => {
     expect(await refuse("evaluate", npy, "--reference", scan)).toEqual([1, "UNIT_NOT_HU"]);
   }, 60_000);
 });
+
+describe("alara inspect", () => {
+  async function inspect(path: string): Promise<[number | null, Record<string, unknown>]> {
+    const { code, stdout } = await runAlara("inspect", path, "--json");
+    return [code, JSON.parse(stdout).volumes[0]];
+  }
+
+  it("says what a volume file holds and what can be done with it", async () => {
+    const one = createVolume(
+      "HU",
+      createCentredGrid([2, 3, 4], [3, 0.5, 0.5]),
+      Float32Array.from({ length: 24 }, (_, i) => 10 * i - 100),
+    );
+    const nifti = folder.resolve("facts.nii.gz");
+    writeFileSync(nifti, volumeFormats.get("nii.gz").write(one, {})[0].bytes);
+    expect(await inspect(nifti)).toEqual([
+      0,
+      {
+        name: "facts.nii.gz",
+        facts: {
+          format: "nii.gz",
+          size: [2, 3, 4],
+          spacingMm: [3, 0.5, 0.5],
+          orientation: "stated",
+          unit: "HU",
+          unitSource: "file",
+          sampleType: "int16",
+          range: { minimum: -100, maximum: 130 },
+          description: null,
+          findings: [],
+          canBeEnhanced: true,
+          summary: "can be enhanced and converted",
+        },
+      },
+    ]);
+    const text = await runAlara("inspect", nifti);
+    expect(text.stdout).toMatch(/^volume facts\.nii\.gz: can be enhanced and converted\n/);
+    expect(text.stdout).toMatch(/Values +-100 to 130 HU\n/);
+  }, 60_000);
+
+  it("says what is not known, what is damaged, and takes a folder of pages for one volume", async () => {
+    const pages = folder.resolve("pages");
+    mkdirSync(pages);
+    const page = createVolume("arbitrary", createCentredGrid([1, 3, 4], [1, 1, 1]));
+    for (const i of [1, 2]) {
+      writeFileSync(join(pages, `p${i}.tif`), volumeFormats.get("tiff").write(page, {})[0].bytes);
+    }
+    const [code, found] = await inspect(pages);
+    expect([code, found]).toMatchObject([
+      1,
+      { name: "pages", facts: { size: [2, 3, 4], orientation: "unknown", unitSource: "nobody" } },
+    ]);
+    expect(String((found.facts as { summary: string }).summary)).toContain("--unit HU");
+    const cut = folder.resolve("cut.nii");
+    writeFileSync(cut, volumeFormats.get("nii").write(page, {})[0].bytes.slice(0, 360));
+    expect(await inspect(cut)).toMatchObject([1, { name: "cut.nii", error: { code: "TRUNCATED" } }]);
+    expect((await runAlara("inspect", cut)).stdout).toMatch(
+      /^volume cut\.nii: cannot be read\n {2}! TRUNCATED: /,
+    );
+  }, 60_000);
+});

@@ -138,6 +138,8 @@ describe("alara inspect", () => {
     expect(result.series[0].enhancement).toMatchObject({ sliceBySlice: true, withNeighbours: true });
     expect(result.doseReports).toMatchObject([{ totalDlpMgyCm: 512.53 }]);
     expect(result.otherFormats).toEqual([{ name: "volume.nii", format: "nii" }]);
+    expect(result.volumes).toMatchObject([{ name: "volume.nii", facts: { size: [2, 8, 8], unit: "HU" } }]);
+    expect(text.stdout).toMatch(/volume volume\.nii: can be enhanced and converted\n {2}Format +nii, /);
     expect(result.archives).toEqual(["scans.zip"]);
     expect(result.objects).toMatchObject([{ kind: "dose report", modality: "SR" }]);
     expect(result.skippedByCode).toMatchObject({ NOT_AN_IMAGE: 1, NOT_DICOM: 4 });

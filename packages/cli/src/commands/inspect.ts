@@ -2,8 +2,10 @@
  * `alara inspect <path>`: what is here, what of it can be enhanced and why not, and the dose facts. Reads only;
  * prints nothing of the patient: no names, dates, descriptions or comments.
  */
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
 import type { Series, SkippedInstance } from "@alara/dicom";
-import { scanSeriesFiles } from "@alara/dicom/node";
+import { isVolumePath, scanSeriesFiles } from "@alara/dicom/node";
 import type { Command } from "commander";
 import { parseSeriesChoice } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand } from "../context.ts";
@@ -18,6 +20,7 @@ import {
 import { listOtherFiles, type OtherFiles } from "../other-files.ts";
 import { measureSeriesSize, type SeriesSize } from "../patient-size.ts";
 import { formatSeriesTable, shortenUids } from "../series-table.ts";
+import { formatVolume, type InspectedVolume, inspectVolumes } from "../volume-facts.ts";
 
 interface InspectCommandOptions {
   readonly series?: string;
@@ -30,7 +33,7 @@ export function addInspectCommand(program: Command): void {
   program
     .command("inspect")
     .description("list what a folder holds, what of it can be enhanced and why not, and the dose facts")
-    .argument("<path>", "DICOM folder or file")
+    .argument("<path>", "DICOM folder or file, volume file, or folder of TIFF pages")
     .option("--series <choice>", "facts of one series: its number in the list, or part of its UID")
     .option(
       "--ssde",
@@ -53,6 +56,11 @@ interface InspectedSeries {
 
 async function inspect(path: string, options: InspectCommandOptions, context: CommandContext): Promise<void> {
   const { choice } = parseSeriesChoice(options.series);
+  if (await isTiffFolder(path)) {
+    const volumes = await inspectVolumes([{ name: basename(resolve(path)), path }], context);
+    reportVolumes(volumes, context);
+    return;
+  }
   const collection = await scanSeriesFiles([path], { ...context, modalities: "any" });
   // Those that can be enhanced come first, in the order in which --series counts them.
   const ct = collection.series.filter(takesEnhancement);
@@ -81,9 +89,35 @@ async function inspect(path: string, options: InspectCommandOptions, context: Co
     return;
   }
   const others = await listOtherFiles(path, collection.skipped);
-  const text = formatInspection(inspected, others, collection.skipped);
-  printResult(context, text, describeInspection(inspected, others, collection.skipped));
-  if (ct.length === 0) process.exitCode = 1;
+  const volumes = await inspectVolumes(others.formats, context);
+  const isOneVolume = inspected.length === 0 && collection.skipped.length === 1 && volumes.length === 1;
+  if (isOneVolume) {
+    reportVolumes(volumes, context);
+    return;
+  }
+  const text = formatInspection(inspected, others, volumes, collection.skipped);
+  printResult(context, text, describeInspection(inspected, others, volumes, collection.skipped));
+  if (ct.length === 0 && !volumes.some(canBeEnhanced)) process.exitCode = 1;
+}
+
+/** A folder of numbered pages is one volume. */
+async function isTiffFolder(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info?.isDirectory() === true && (await isVolumePath(path));
+}
+
+function canBeEnhanced({ facts }: InspectedVolume): boolean {
+  return facts?.canBeEnhanced === true;
+}
+
+/** What a path that is nothing but a volume holds. */
+function reportVolumes(volumes: readonly InspectedVolume[], context: CommandContext): void {
+  printResult(context, volumes.flatMap(formatVolume).join("\n"), {
+    enhanceableSeries: 0,
+    series: [],
+    volumes,
+  });
+  if (!volumes.some(canBeEnhanced)) process.exitCode = 1;
 }
 
 function describeInspected({ number, series, enhancement, size }: InspectedSeries): object {
@@ -106,13 +140,15 @@ function describeInspected({ number, series, enhancement, size }: InspectedSerie
 function describeInspection(
   inspected: readonly InspectedSeries[],
   others: OtherFiles,
+  volumes: readonly InspectedVolume[],
   skipped: readonly SkippedInstance[],
 ): object {
   return {
     enhanceableSeries: inspected.filter(({ number }) => number !== null).length,
     series: inspected.map(describeInspected),
     objects: others.objects,
-    otherFormats: others.formats,
+    otherFormats: others.formats.map(({ name, format }) => ({ name, format })),
+    volumes,
     archives: others.archives,
     doseReports: others.doseReports,
     skipped: skipped.map(({ name, code, reason }) => ({ name, code, reason })),
@@ -128,6 +164,7 @@ const DETAILED_SERIES = 8;
 function formatInspection(
   inspected: readonly InspectedSeries[],
   others: OtherFiles,
+  volumes: readonly InspectedVolume[],
   skipped: readonly SkippedInstance[],
 ): string {
   const numbered = inspected.filter(({ number }) => number !== null);
@@ -142,11 +179,10 @@ function formatInspection(
     if (item.number !== null && numbered.length > DETAILED_SERIES) continue;
     lines.push("", ...formatSeries(item, uids[index]));
   }
+  for (const volume of volumes) lines.push("", ...formatVolume(volume));
   const kinds = countKinds(others);
   if (kinds.length > 0) lines.push("", `also here: ${kinds.join(", ")}`);
-  if (others.formats.length > 0) {
-    lines.push("volume files in Hounsfield units are enhanced one by one: alara enhance <file>");
-  }
+  if (others.formats.length > 0) lines.push("volume files are enhanced one by one: alara enhance <file>");
   if (others.archives.length > 0) lines.push("archives are not looked into: unpack them first");
   for (const report of others.doseReports) {
     lines.push(
