@@ -6,6 +6,16 @@
 /** A vector in patient coordinates, LPS (+x left, +y posterior, +z superior), millimetres or unit length. */
 export type Vector3 = readonly [number, number, number];
 
+/** a · b */
+export function dotVectors(a: Vector3, b: Vector3): number {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+/** a × b, at right angles to both; right-handed: x × y = z. */
+export function crossVectors(a: Vector3, b: Vector3): Vector3 {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
 /** A regular voxel grid in patient space. */
 export interface GridGeometry {
   /** Number of samples `[slices, rows, columns]`. */

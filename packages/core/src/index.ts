@@ -16,6 +16,8 @@ export {
   AXIAL_DIRECTION,
   countVoxels,
   createCentredGrid,
+  crossVectors,
+  dotVectors,
   type FanArcGeometry,
   type GridGeometry,
   type ScanGeometry,

@@ -7,6 +7,8 @@ import {
   createCentredGrid,
   createRegistry,
   createVolume,
+  crossVectors,
+  dotVectors,
   type GridGeometry,
   getSlab,
   getSliceData,
@@ -165,5 +167,18 @@ describe("AlaraError", () => {
       cause,
     ]);
     expect(new CoreError("OUT_OF_RANGE", "x").name).toBe("CoreError");
+  });
+});
+
+describe("vectors", () => {
+  it("cross in right-handed order, at right angles to both", () => {
+    expect(crossVectors([1, 0, 0], [0, 1, 0])).toEqual([0, 0, 1]);
+    const [a, b] = [
+      [1, 2, 3],
+      [-2, 0.5, 4],
+    ] as const;
+    expect(crossVectors(a, b)).toEqual([6.5, -10, 4.5]);
+    expect([dotVectors(a, crossVectors(a, b)), dotVectors(b, crossVectors(a, b))]).toEqual([0, 0]);
+    expect(dotVectors(a, b)).toBe(11);
   });
 });

@@ -158,6 +158,15 @@ describe("tilt and shifts", () => {
     expect(isRegular).toBe(false);
   });
 
+  it("sees no tilt where slices lie beside each other in one plane", async () => {
+    const { findings, geometry } = await assemble(
+      [0, 0.3].map((x, i) => ({ position: [x, 0, 0], intercept: String(-1000 - i) })),
+    );
+    expect(findings.map(({ code }) => code)).toEqual(["DUPLICATE_SLICES", "MIXED_RESCALE"]);
+    expect(geometry.spacingMm[0]).toBe(3);
+    expect(geometry.direction.slice).toEqual([0, 0, 1]);
+  });
+
   it("orders a reversed and shuffled stack as the normal does", async () => {
     const { slices } = await assemble([9, 0, 6, 3].map((z) => ({ position: [0, 0, z] })));
     expect(slices.map((slice) => slice.alongNormalMm)).toEqual([0, 3, 6, 9]);

@@ -2,7 +2,7 @@
  * Derived images on another grid than their source (super-resolution, thinner slices): where the new pixels lie in
  * patient coordinates (PS3.3 C.7.6.2.1.1) and which of them inherit padding. Moves no values: those are the method's.
  */
-import type { GridGeometry, Vector3 } from "@alara/core";
+import { crossVectors, type GridGeometry, type Vector3 } from "@alara/core";
 import type { FrameFormat } from "../codecs/frame-format.ts";
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import { createDecimalElement, createIntegerElement, createShortElement } from "../dataset/elements.ts";
@@ -68,7 +68,8 @@ export function checkResampledGrid(series: Series, geometry: GridGeometry): Resa
     );
   }
   const shift = geometry.originMm.map((value, i) => value - source.originMm[i]);
-  const alongSlice = shift.reduce((sum, value, i) => sum + value * computeNormal(source)[i], 0);
+  const normal = crossVectors(source.direction.column, source.direction.row);
+  const alongSlice = shift.reduce((sum, value, i) => sum + value * normal[i], 0);
   const isClose = (a: number, b: number): boolean => Math.abs(a - b) < 1e-4 * Math.abs(b);
   const keepsSlices =
     slices === source.size[0] &&
@@ -88,14 +89,6 @@ export function checkResampledGrid(series: Series, geometry: GridGeometry): Resa
     isClose(geometry.spacingMm[2], source.spacingMm[2]) &&
     shift.every((value) => Math.abs(value) < 1e-4);
   return { geometry, keepsSlices, isSame };
-}
-
-function computeNormal({ direction: { row, column } }: GridGeometry): Vector3 {
-  return [
-    column[1] * row[2] - column[2] * row[1],
-    column[2] * row[0] - column[0] * row[2],
-    column[0] * row[1] - column[1] * row[0],
-  ];
 }
 
 /** The slice of the series nearest to a slice of the grid, and those on either side of it. */

@@ -2,7 +2,7 @@
  * From a file's axis vectors to a grid and back. Alara and DICOM count patient axes to the left, to the back and up
  * (LPS); NIfTI and some NRRD to the right, to the front and up (RAS): the first two coordinates change sign.
  */
-import type { GridGeometry, Vector3 } from "@alara/core";
+import { crossVectors, dotVectors, type GridGeometry, type Vector3 } from "@alara/core";
 import { DicomError } from "../errors.ts";
 
 /** Turns LPS into RAS, and back. */
@@ -35,14 +35,6 @@ function scale(vector: Vector3, factor: number): Vector3 {
   return [vector[0] * factor, vector[1] * factor, vector[2] * factor];
 }
 
-function cross(a: Vector3, b: Vector3): Vector3 {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-}
-
-function dot(a: Vector3, b: Vector3): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
 /** Below this sine of the angles between its axes a grid is flat. */
 const FLAT = 1e-4;
 
@@ -69,7 +61,7 @@ export function createGridOfSteps(
     );
   }
   const [slice, row, column] = vectors.map((vector, i) => scale(vector, 1 / lengths[i]));
-  if (!(Math.abs(dot(slice, cross(column, row))) > FLAT)) {
+  if (!(Math.abs(dotVectors(slice, crossVectors(column, row))) > FLAT)) {
     throw new DicomError("INVALID_VALUE", "the grid's axes lie in one plane, so it has no volume");
   }
   return {
@@ -83,7 +75,9 @@ export function createGridOfSteps(
 /** Whether the three axes are perpendicular within header rounding; a tilted gantry's are not. */
 export function isOrthogonal({ direction }: GridGeometry): boolean {
   const { slice, row, column } = direction;
-  return [dot(slice, row), dot(slice, column), dot(row, column)].every((value) => Math.abs(value) < 1e-3);
+  return [dotVectors(slice, row), dotVectors(slice, column), dotVectors(row, column)].every(
+    (value) => Math.abs(value) < 1e-3,
+  );
 }
 
 /** A rotation as NIfTI writes it: quaternion with non-negative real part (a left out), and the sense of axis k. */
@@ -102,7 +96,7 @@ export interface Quaternion {
  */
 export function computeQuaternion(axes: readonly [Vector3, Vector3, Vector3]): Quaternion {
   const [x, y] = axes;
-  const sense = dot(cross(x, y), axes[2]) < 0 ? -1 : 1;
+  const sense = dotVectors(crossVectors(x, y), axes[2]) < 0 ? -1 : 1;
   const z = scale(axes[2], sense);
   // Column k of the rotation matrix is axis k. The largest of the four components keeps the division well behaved.
   const trace = x[0] + y[1] + z[2];

@@ -5,6 +5,8 @@
  */
 import {
   createVolume,
+  crossVectors,
+  dotVectors,
   type GridGeometry,
   type LongWorkOptions,
   type Vector3,
@@ -37,10 +39,6 @@ export interface OrthogonalVolume<V extends Volume = Volume> {
   readonly description: string;
 }
 
-function dot(a: Vector3, b: Vector3): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
 /** Four weights of the samples at −1, 0, 1, 2 for a point at `t` in 0..1. */
 function computeWeights(t: number, interpolation: "cubic" | "linear"): readonly number[] {
   if (interpolation === "linear") return [0, 1 - t, t, 0];
@@ -69,16 +67,12 @@ export function shearToOrthogonal<V extends Volume>(
   const outsideValue = options.outsideValue ?? -1000;
   const { size, spacingMm, originMm, direction } = volume.geometry;
   const { row, column, slice } = direction;
-  const normal: Vector3 = [
-    column[1] * row[2] - column[2] * row[1],
-    column[2] * row[0] - column[0] * row[2],
-    column[0] * row[1] - column[1] * row[0],
-  ];
-  const along = dot(slice, normal);
+  const normal = crossVectors(column, row);
+  const along = dotVectors(slice, normal);
   const sign = along < 0 ? -1 : 1;
   // Position of the next slice's first pixel in the plane, in pixels.
-  const rowsPerSlice = (spacingMm[0] * dot(slice, row)) / spacingMm[1];
-  const columnsPerSlice = (spacingMm[0] * dot(slice, column)) / spacingMm[2];
+  const rowsPerSlice = (spacingMm[0] * dotVectors(slice, row)) / spacingMm[1];
+  const columnsPerSlice = (spacingMm[0] * dotVectors(slice, column)) / spacingMm[2];
   const last = size[0] - 1;
   const clean = (value: number): number => (Math.abs(value * last) < 1e-4 ? 0 : value);
   const perSlice = [clean(rowsPerSlice), clean(columnsPerSlice)];

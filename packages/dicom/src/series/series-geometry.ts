@@ -2,8 +2,8 @@
  * Places slices along a series' normal (PS3.3 C.7.6.2.1.1): order, tilt, shifts, and the grid they lie on. Pure
  * geometry on positions; knows no files.
  */
-import type { GridGeometry, Vector3 } from "@alara/core";
-import { DUPLICATE_MM, judgeSteps, type StepHints, type StepReport } from "./slice-steps.ts";
+import { crossVectors, dotVectors, type GridGeometry, type Vector3 } from "@alara/core";
+import { judgeSteps, type StepHints, type StepReport } from "./slice-steps.ts";
 
 /** What one slice contributes. */
 export interface SlicePlace {
@@ -27,15 +27,9 @@ export interface SeriesLayout extends StepReport {
   readonly largestShiftMm: number;
 }
 
-function dot(a: Vector3, b: Vector3): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
 /** column × row: the direction in which slices are counted. */
-export function computeNormal(place: SlicePlace): Vector3 {
-  const a = place.columnDirection;
-  const b = place.rowDirection;
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+export function computeNormal(place: Pick<SlicePlace, "columnDirection" | "rowDirection">): Vector3 {
+  return crossVectors(place.columnDirection, place.rowDirection);
 }
 
 /** Below this the shear is header rounding. */
@@ -44,8 +38,8 @@ const TILT_RAD = 0.005;
 /** How far the position of a slice lies from the line through `from` along a direction, mm. */
 function measureShift(positionMm: Vector3, from: Vector3, direction: Vector3): number {
   const d: Vector3 = [positionMm[0] - from[0], positionMm[1] - from[1], positionMm[2] - from[2]];
-  const along = dot(d, direction);
-  return Math.sqrt(Math.max(0, dot(d, d) - along * along));
+  const along = dotVectors(d, direction);
+  return Math.sqrt(Math.max(0, dotVectors(d, d) - along * along));
 }
 
 /**
@@ -58,7 +52,7 @@ function measureShift(positionMm: Vector3, from: Vector3, direction: Vector3): n
  */
 export function measureLayout(places: readonly SlicePlace[], hints: StepHints = {}): SeriesLayout {
   const normal = computeNormal(places[0]);
-  const along = places.map((place) => dot(place.positionMm, normal));
+  const along = places.map((place) => dotVectors(place.positionMm, normal));
   const order = places.map((_, i) => i).sort((a, b) => along[a] - along[b] || a - b);
   const sorted = order.map((i) => along[i]);
   const steps = judgeSteps(
@@ -69,9 +63,11 @@ export function measureLayout(places: readonly SlicePlace[], hints: StepHints = 
   const last = places[order[order.length - 1]].positionMm;
   const travel: Vector3 = [last[0] - first[0], last[1] - first[1], last[2] - first[2]];
   const length = Math.hypot(...travel);
-  const cosine = length > 0 ? Math.min(1, dot(travel, normal) / length) : 1;
-  const isTilted = length > DUPLICATE_MM && Math.acos(cosine) > TILT_RAD;
-  const line: Vector3 = length > 0 ? [travel[0] / length, travel[1] / length, travel[2] / length] : normal;
+  const cosine = length > 0 ? Math.min(1, dotVectors(travel, normal) / length) : 1;
+  // Images of one plane that lie beside each other have no stacking direction that could lean.
+  const hasDirection = steps.stepMm !== undefined && length > 0;
+  const isTilted = hasDirection && Math.acos(cosine) > TILT_RAD;
+  const line: Vector3 = hasDirection ? [travel[0] / length, travel[1] / length, travel[2] / length] : normal;
   let largestShiftMm = 0;
   for (const place of places) {
     largestShiftMm = Math.max(largestShiftMm, measureShift(place.positionMm, first, line));

@@ -2,8 +2,10 @@
  * What tells the stacks of one series apart: header values, planes, and how each is named. The splitting itself is in
  * series-stacks.ts.
  */
+import { dotVectors } from "@alara/core";
 import type { InstanceSummary } from "../images/instance.ts";
 import type { InstanceFacts } from "../images/instance-facts.ts";
+import { computeNormal } from "./series-geometry.ts";
 
 /** What tells stacks of one series apart. */
 export type StackKey =
@@ -94,9 +96,7 @@ export const PARTING: readonly StackRule[] = [
 /** Where the first pixel lies within the slice plane, mm: reconstructions of both knees share positions along z. */
 function readPlanePosition({ positionMm, columnDirection, rowDirection }: InstanceSummary): string {
   return [columnDirection, rowDirection]
-    .map(
-      (axis) => Math.round(axis[0] * positionMm[0] + axis[1] * positionMm[1] + axis[2] * positionMm[2]) + 0,
-    )
+    .map((axis) => Math.round(dotVectors(axis, positionMm)) + 0)
     .join(", ");
 }
 
@@ -147,8 +147,6 @@ export function describePlane(key: StackKey, summary: InstanceSummary): string {
   if (key === "pixel spacing") {
     return `${summary.pixelSpacingMm.map((value) => round(value, 4)).join(" × ")} mm`;
   }
-  const [a, b] = [summary.columnDirection, summary.rowDirection];
-  const normal = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-  const sizes = normal.map(Math.abs);
+  const sizes = computeNormal(summary).map(Math.abs);
   return ["sagittal", "coronal", "axial"][sizes.indexOf(Math.max(...sizes))];
 }
