@@ -228,6 +228,28 @@ describe("Modality LUT", () => {
     expect([...values]).toEqual([50, 50, 50, 700, 90, 90]);
   });
 
+  it("counts from a signed first value, and 0 entries are 65536", async () => {
+    const make = (descriptor: Uint8Array, data: Uint8Array): Uint8Array => {
+      const lut = concat(
+        explicit(TAG.LUTDescriptor, "SS", descriptor),
+        explicit(TAG.ModalityLUTType, "LO", "HU"),
+        explicit(TAG.LUTData, "OW", data),
+      );
+      return makeCtSlice({
+        rows: 1,
+        columns: 3,
+        pixels: uint16(0xfffe, 0xffff, 0),
+        omit: [TAG.RescaleSlope, TAG.RescaleIntercept],
+        extra: [[TAG.ModalityLUTSequence, "SQ", item(lut)]],
+      });
+    };
+    const short = await decodeGrayscale(readDicomFile(make(uint16(3, 0xfffe, 16), uint16(50, 700, 90))));
+    expect([...short.values]).toEqual([50, 700, 90]);
+    const all = uint16(...Array.from({ length: 65536 }, (_, i) => i));
+    const long = await decodeGrayscale(readDicomFile(make(uint16(0, 0x8000, 16), all)));
+    expect([...long.values]).toEqual([32766, 32767, 32768]);
+  });
+
   it("refuses tables that contradict themselves, and to write through one", async () => {
     for (const bytes of [
       makeLut(uint16(4, 10, 16), uint16(50, 700, 90)),
@@ -284,6 +306,7 @@ describe("writeUltrasound", () => {
       frames: 4,
     } as const;
     for (const [i, frame] of frames.entries()) expect(await readFrameBytes(file, format, i)).toEqual(frame);
+    expect(file.dataset.elements.get(TAG.PixelData)?.vr).toBe("OB");
   });
 
   it("is left out of series: its frames lie nowhere in the patient", async () => {

@@ -4,7 +4,8 @@ import { readFrameBytes } from "../src/codecs/encapsulation.ts";
 import { readFrameFormat } from "../src/codecs/frame-format.ts";
 import { transferSyntaxes } from "../src/codecs/transfer-syntaxes.ts";
 import { convertToImplicit } from "../src/dataset/convert.ts";
-import type { DicomFile } from "../src/dataset/dataset.ts";
+import { type DicomElement, type DicomFile, editDataset } from "../src/dataset/dataset.ts";
+import { createTextElement } from "../src/dataset/elements.ts";
 import { readDicomFile, readItems } from "../src/dataset/read.ts";
 import { TAG } from "../src/dataset/tags.ts";
 import { readText, readUid } from "../src/dataset/values.ts";
@@ -72,6 +73,34 @@ it("refuses lossy targets and colour that would be re-encoded", async () => {
   });
   expect(await refuse(readDicomFile(colour), "1.2.840.10008.1.2.5")).toBe("UNSUPPORTED_PHOTOMETRIC");
   expect(await refuse(readDicomFile(colour), "1.2.840.10008.1.2")).toBe("written");
+});
+
+it("leaves out offset tables of pixels that are no longer in fragments", async () => {
+  const file = readDicomFile(await transcodeFile(source, "1.2.840.10008.1.2.5"));
+  const table = (tag: number, value: number): DicomElement => ({
+    tag,
+    vr: "OV",
+    bytes: new Uint8Array(new BigUint64Array([BigInt(value)]).buffer),
+    undefinedLength: false,
+    offset: -1,
+  });
+  const size = (await readPixels(file)).length;
+  const tables = [table(TAG.ExtendedOffsetTable, 0), table(TAG.ExtendedOffsetTableLengths, size)];
+  const dataset = editDataset(file.dataset, new Map(tables.map((one) => [one.tag, one])));
+  const back = readDicomFile(await transcodeFile({ ...file, dataset }, source.transferSyntaxUid));
+  for (const { tag } of tables) expect(back.dataset.elements.has(tag)).toBe(false);
+});
+
+it("does not hide a loss that the header does not state", async () => {
+  const lossless = readDicomFile(await transcodeFile(source, "1.2.840.10008.1.2.4.80"));
+  const silent = { ...lossless, transferSyntaxUid: "1.2.840.10008.1.2.4.81" };
+  await expect(transcodeFile(silent, source.transferSyntaxUid)).rejects.toMatchObject({
+    code: "MISSING_ATTRIBUTE",
+  });
+  const mark = createTextElement(TAG.LossyImageCompression, "01");
+  const stated = { ...silent, dataset: editDataset(silent.dataset, new Map([[mark.tag, mark]])) };
+  const plain = readDicomFile(await transcodeFile(stated, source.transferSyntaxUid));
+  expect(await readPixels(plain)).toEqual(await readPixels(source));
 });
 
 it("writes sequences in implicit VR as items of defined length", () => {
