@@ -10,6 +10,8 @@ import { createOutputFolder, formatSliceFileName, scanSeriesFiles } from "@alara
 const [input, output] = process.argv.slice(2);
 const { series } = await scanSeriesFiles([input]);
 const source = series[0];
+// Neighbours are neighbours only where nothing is missing, doubled or shifted: see source.findings.
+if (!source.isRegular) throw new Error(source.findings.map(({ message }) => message).join("; "));
 const volume = await decodeVolume(source);
 const [slices, rows, columns] = volume.geometry.size;
 const plane = rows * columns;

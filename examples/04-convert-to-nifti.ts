@@ -10,6 +10,8 @@ import { scanSeriesFiles } from "@alara/dicom/node";
 
 const [input, output] = process.argv.slice(2);
 const { series } = await scanSeriesFiles([input]);
+// A grid has one spacing: a series with gaps does not fit on it, and says why.
+if (!series[0].isRegular) throw new Error(series[0].findings.map(({ message }) => message).join("; "));
 const volume = await decodeVolume(series[0]);
 const [file] = volumeFormats.get("nii.gz").write(volume, { baseName: "volume" });
 writeFileSync(output, file.bytes);
