@@ -8,7 +8,7 @@ import {
   TRANSFER_SYNTAX_UID,
 } from "@alara/dicom";
 import { describe, expect, it } from "vitest";
-import { concat, explicit, item, makeCtSlice, SEQUENCE_END, UNDEFINED } from "./make-dicom.ts";
+import { concat, explicit, item, makeCtSlice, SEQUENCE_END, UNDEFINED, uint16 } from "./make-dicom.ts";
 
 const pseudonyms = createPseudonyms(new Uint8Array(16));
 
@@ -35,6 +35,33 @@ describe("segments of a compressed stream", () => {
     expect(await hasComment(0xe0, 0xee, 0xf7)).toBe(false);
     expect(await hasComment(0xda, 0xfe)).toBe(false);
   });
+});
+
+it("keeps no name in a private block that its object declares safe", async () => {
+  const declaration = concat(
+    explicit(0x00080301, "US", uint16(0x0009)),
+    explicit(0x00080302, "LO", "ACME"),
+    explicit(0x00080303, "CS", "SAFE"),
+  );
+  const bytes = makeCtSlice({
+    extra: [
+      [0x00080300, "SQ", item(declaration)],
+      [0x00090010, "LO", "ACME"],
+      [0x00091001, "PN", "DOE^JOHN"],
+      [0x00091002, "DS", "12.5"],
+    ],
+  });
+  const { file } = await deidentifyFile(readDicomFile(bytes), { pseudonyms, retain: ["safe-private"] });
+  expect(file.dataset.elements.has(0x00091001)).toBe(false);
+  expect(readText(file.dataset, 0x00091002)).toBe("12.5");
+});
+
+it("tells overlays in the pixels from those that have data of their own", async () => {
+  const position = [0x60000102, "US", uint16(12)] as const;
+  const make = (...extra: readonly (readonly [number, string, Uint8Array])[]): Promise<unknown> =>
+    deidentifyFile(readDicomFile(makeCtSlice({ extra: [position, ...extra] })), { pseudonyms });
+  await expect(make()).rejects.toMatchObject({ code: "BURNED_IN_TEXT" });
+  await expect(make([0x60003000, "OW", new Uint8Array(4)])).resolves.toBeDefined();
 });
 
 it("removes decimal strings longer than any number", async () => {

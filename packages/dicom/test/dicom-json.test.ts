@@ -13,7 +13,7 @@ import {
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { arbitraryBody } from "./arbitrary-body.ts";
-import { concat, expectCode, explicit, item, SEQUENCE_END, UNDEFINED } from "./make-dicom.ts";
+import { concat, expectCode, explicit, item, SEQUENCE_END, UNDEFINED, uint32 } from "./make-dicom.ts";
 
 const golden = JSON.parse(readFileSync(new URL("./golden/every-vr.json", import.meta.url), "utf8")) as {
   tool: string;
@@ -83,6 +83,11 @@ describe("readDicomJson", () => {
 });
 
 describe("writeDicomJson", () => {
+  it("leaves group lengths out, which mean nothing there", () => {
+    const body = concat(explicit(0x00080000, "UL", uint32(10)), explicit(0x00080060, "CS", "CT"));
+    expect(Object.keys(writeDicomJson(readDataset(body, "explicit-le")))).toEqual(["00080060"]);
+  });
+
   it("puts a URI where encapsulated pixel data would stand", () => {
     const dataset = readDataset(
       explicit(0x7fe00010, "OB", concat(item(new Uint8Array(0)), SEQUENCE_END), UNDEFINED),

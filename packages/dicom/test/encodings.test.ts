@@ -151,6 +151,16 @@ describe("big endian", () => {
     expect(readNumbers(file.dataset, TAG.Rows)).toEqual([7]);
   });
 
+  it("keeps elements within their item", () => {
+    const long = big(0x00280010, "US", Uint8Array.of(0, 7), 4);
+    const items = concat(big(0xfffee000, "", long), big(0xfffee000, "", new Uint8Array(0)));
+    const error = expectCode(
+      () => readDicomFile(part10(big(0x0040a170, "SQ", items), BIG_ENDIAN)),
+      "VALUE_BEYOND_END",
+    );
+    expect(error.message).toContain("only 2 are present");
+  });
+
   it("does not touch the given bytes, and is written as little endian only", () => {
     const bytes = part10(
       concat(
