@@ -127,6 +127,20 @@ describe("alara convert", () => {
       2,
       "USAGE",
     ]);
+    for (const name of ["x.niigz", "x.nifti", "x.dcm"]) {
+      expect([name, await refuse("convert", scan, "-o", folder.resolve(name))]).toEqual([name, [2, "USAGE"]]);
+    }
+    expect(await refuse("convert", scan, "-o", folder.resolve("nowhere", "x.nii"))).toEqual([
+      1,
+      "OUTPUT_UNWRITABLE",
+    ]);
+    const smooth = ["-o", folder.resolve("x"), "--method", "gaussian"];
+    expect(await refuse("enhance", scan, ...smooth, "--unit", "HU")).toEqual([2, "USAGE"]);
+    expect(await refuse("enhance", npy, ...smooth, "--unit", "HU", "--sr")).toEqual([2, "USAGE"]);
+    expect(await refuse("simulate", "low-dose", scan, "-o", folder.resolve("x"), "--unit", "HU")).toEqual([
+      2,
+      "USAGE",
+    ]);
     expect(await refuse("convert", folder.resolve("none"), "-o", folder.resolve("x.nii"))).toEqual([
       1,
       "INPUT_NOT_FOUND",

@@ -108,8 +108,17 @@ interface Target {
   readonly isDicom: boolean;
 }
 
+/** A name without extension is a folder; one with another extension more likely is a slip. */
+function chooseDicom(output: string): string {
+  const name = basename(output);
+  if (!/[^.]\.[A-Za-z]\w{0,7}$/.test(name)) return "dicom";
+  throw new UsageError(
+    `the extension of ${name} names no format that is written (${volumeFormats.names.join(", ")}); DICOM goes into a folder: name one, or pass --format dicom`,
+  );
+}
+
 function chooseTarget(options: ConvertCommandOptions): Target {
-  const format = options.format ?? findFormatByName(options.output) ?? "dicom";
+  const format = options.format ?? findFormatByName(options.output) ?? chooseDicom(options.output);
   const isDicom = format === "dicom";
   if (isDicom && options.orthogonal) {
     throw new UsageError("--orthogonal is for volume files; DICOM keeps tilted slices as they are");
@@ -129,9 +138,6 @@ function chooseTarget(options: ConvertCommandOptions): Target {
   }
   if (options.enhanced && options.classic)
     throw new UsageError("--enhanced and --classic exclude each other");
-  if (!isDicom && options.format === undefined && findFormatByName(options.output) === undefined) {
-    throw new UsageError(`the extension of ${basename(options.output)} names no format; pass --format`);
-  }
   return { format, isDicom };
 }
 

@@ -87,6 +87,9 @@ async function enhance(
   try {
     const opened = await openHuVolume(input, options.unit);
     if (opened !== undefined) refuseDicomOptions(options);
+    if (opened === undefined && options.unit !== undefined && options.reference === undefined) {
+      throw new UsageError("--unit is for volume files, but the input is DICOM, which states its unit");
+    }
     const subject =
       opened === undefined
         ? createSeriesSubject(
@@ -128,6 +131,7 @@ function refuseDicomOptions(options: EnhanceCommandOptions): void {
     ["--series", options.series],
     ["--suffix", options.suffix],
     ["--keep-private", options.keepPrivate],
+    ["--sr", options.sr],
   ]) {
     if (value !== undefined) throw new UsageError(`${name} is for DICOM, but the input is a volume file`);
   }

@@ -76,6 +76,9 @@ async function simulateLowDose(
     if (opened !== undefined && options.series !== undefined) {
       throw new UsageError("--series is for DICOM, but the input is a volume file");
     }
+    if (opened === undefined && options.unit !== undefined) {
+      throw new UsageError("--unit is for volume files, but the input is DICOM, which states its unit");
+    }
     const source = opened ?? { series: await openSeries(input, { ...context, ...choice }) };
     const volume = "series" in source ? await decodeVolume(source.series, context) : source.volume;
     const simulator = await createLowDoseSimulator(volume, { seed, ...context });

@@ -155,7 +155,11 @@ export async function writeVolumeFiles(
     try {
       await writeFileAtomically(paths[i], files[i].bytes);
     } catch (cause) {
-      throw new DicomError("OUTPUT_UNWRITABLE", `cannot write ${paths[i]}; choose another place`, { cause });
+      throw new DicomError(
+        "OUTPUT_UNWRITABLE",
+        `cannot write ${paths[i]}: its folder must exist and be writable, and have room`,
+        { cause },
+      );
     }
   }
   return paths[0];
