@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { DEFAULT_DICOM_LIMITS, transferSyntaxes, volumeFormats } from "@alara/dicom";
+import { DEFAULT_DICOM_LIMITS, isWritableSyntax, transferSyntaxes, volumeFormats } from "@alara/dicom";
 
 const README = new URL("../README.md", import.meta.url);
 
@@ -15,11 +15,13 @@ function formatRows(rows: readonly (readonly string[])[]): string {
 }
 
 function createSyntaxTable(): string {
-  const rows = [...transferSyntaxes.entries()].map(([uid, syntax]) => {
-    const isWritten =
-      syntax.encodeFrame !== undefined || (!syntax.encapsulated && syntax.storage === undefined);
-    return [syntax.name, uid, syntax.lossy ? "may be lossy" : "lossless", "yes", isWritten ? "yes" : "no"];
-  });
+  const rows = [...transferSyntaxes.entries()].map(([uid, syntax]) => [
+    syntax.name,
+    uid,
+    syntax.lossy ? "may be lossy" : "lossless",
+    "yes",
+    isWritableSyntax(syntax) ? "yes" : "no",
+  ]);
   return formatRows([["transfer syntax", "UID", "", "read", "written"], ...rows]);
 }
 

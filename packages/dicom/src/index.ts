@@ -191,6 +191,7 @@ export {
 } from "./objects/enhanced-ct.ts";
 export type { EnhancedKind } from "./objects/enhanced-groups.ts";
 export { createMrSeries, type MrSeries, type MrSeriesAttributes } from "./objects/mr-series.ts";
+export { isWritableSyntax } from "./objects/pixel-data.ts";
 export type { PlainSeries, PlainSeriesAttributes } from "./objects/plain-series.ts";
 export { transcodeFile } from "./objects/transcode.ts";
 export {
