@@ -247,6 +247,30 @@ export function requireHu(volume: Volume): asserts volume is Volume<"HU"> {
   );
 }
 
+/** Lowest and highest finite value. */
+export interface ValueRange {
+  readonly minimum: number;
+  readonly maximum: number;
+  /** No NaN and no infinity. */
+  readonly areFinite: boolean;
+}
+
+/** @returns `undefined` when no value is finite */
+export function findValueRange(data: Float32Array): ValueRange | undefined {
+  let minimum = Number.POSITIVE_INFINITY;
+  let maximum = Number.NEGATIVE_INFINITY;
+  let areFinite = true;
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i];
+    if (!Number.isFinite(value)) areFinite = false;
+    else {
+      if (value < minimum) minimum = value;
+      if (value > maximum) maximum = value;
+    }
+  }
+  return minimum <= maximum ? { minimum, maximum, areFinite } : undefined;
+}
+
 /** HU that CT can show, with room for metal: outside, a volume said to be in HU rather is not. */
 const PLAUSIBLE_HU: readonly [number, number] = [-3100, 70_000];
 
@@ -257,12 +281,9 @@ const PLAUSIBLE_HU: readonly [number, number] = [-3100, 70_000];
  * @returns `undefined` when the range is plausible
  */
 export function questionHu(volume: Volume): string | undefined {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (const value of volume.data) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
+  const range = findValueRange(volume.data);
+  if (range === undefined) return "no value is finite, as Hounsfield units of a scan are";
+  const { minimum: low, maximum: high } = range;
   if (low >= PLAUSIBLE_HU[0] && high <= PLAUSIBLE_HU[1] && low < 0) return undefined;
   return `the values run from ${low} to ${high}, which Hounsfield units of a scan hardly do: check --unit`;
 }

@@ -16,7 +16,7 @@ import {
 } from "@alara/dicom";
 import { formatSliceFileName, type OutputFolder } from "@alara/dicom/node";
 import type { QualityReport } from "@alara/evaluate";
-import { getOrientation } from "./convert-volume.ts";
+import { findValueRange, getOrientation } from "./convert-volume.ts";
 import { listFacts } from "./facts.ts";
 import { createQualitySr, type QualitySrOptions } from "./quality-sr.ts";
 import { describeCode } from "./version.ts";
@@ -275,16 +275,7 @@ function chooseResultType(
   { slope, intercept }: OpenedHuVolume["scaling"],
 ): SampleType {
   if (!isIntegerType(sampleType) || slope !== 1 || intercept !== 0) return "float32";
-  const [low, high] = findRange(data);
-  return low >= -32768 && high <= 32767 ? "int16" : "float32";
-}
-
-function findRange(data: Float32Array): readonly [number, number] {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (const value of data) {
-    if (!(value >= low)) low = value;
-    if (!(value <= high)) high = value;
-  }
-  return [low, high];
+  const range = findValueRange(data);
+  const isHeld = range?.areFinite === true && range.minimum >= -32768 && range.maximum <= 32767;
+  return isHeld ? "int16" : "float32";
 }

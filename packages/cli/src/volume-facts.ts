@@ -6,7 +6,7 @@ import { stat } from "node:fs/promises";
 import { AlaraError, type Unit } from "@alara/core";
 import { DEFAULT_VOLUME_LIMITS, type FormatFinding, type SampleType } from "@alara/dicom";
 import { type OpenedVolume, openVolumeFile } from "@alara/dicom/node";
-import { getOrientation, questionHu } from "./convert-volume.ts";
+import { findValueRange, getOrientation, questionHu, type ValueRange } from "./convert-volume.ts";
 import { isOwnResult } from "./subjects.ts";
 
 /** Facts of one volume. */
@@ -22,7 +22,7 @@ export interface VolumeFacts {
   readonly unitSource: OpenedVolume["unitSource"];
   readonly sampleType: SampleType;
   /** Of the finite values, scaled; `null` where none is finite. */
-  readonly range: { readonly minimum: number; readonly maximum: number } | null;
+  readonly range: ValueRange | null;
   /** What Alara wrote into it. */
   readonly description: string | null;
   readonly findings: readonly FormatFinding[];
@@ -81,7 +81,7 @@ function describeVolume(opened: OpenedVolume): VolumeFacts {
     unit: volume.unit,
     unitSource,
     sampleType,
-    range: findRange(volume.data),
+    range: findValueRange(volume.data) ?? null,
     description: opened.description ?? null,
     findings,
     canBeEnhanced: volume.unit === "HU" && !isOwnResult(opened),
@@ -97,17 +97,6 @@ function summarise(opened: OpenedVolume): string {
   }
   const question = questionHu(opened.volume);
   return `can be converted; can be enhanced with --unit HU, if its values are Hounsfield units${question === undefined ? "" : `, which is doubtful: ${question}`}`;
-}
-
-function findRange(data: Float32Array): VolumeFacts["range"] {
-  let minimum = Number.POSITIVE_INFINITY;
-  let maximum = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < data.length; i++) {
-    const value = data[i];
-    if (value < minimum && value !== Number.NEGATIVE_INFINITY) minimum = value;
-    if (value > maximum && value !== Number.POSITIVE_INFINITY) maximum = value;
-  }
-  return minimum <= maximum ? { minimum, maximum } : null;
 }
 
 /** Lines for people. */

@@ -289,7 +289,7 @@ describe("alara inspect", () => {
           unit: "HU",
           unitSource: "file",
           sampleType: "int16",
-          range: { minimum: -100, maximum: 130 },
+          range: { minimum: -100, maximum: 130, areFinite: true },
           description: null,
           findings: [],
           canBeEnhanced: true,

@@ -14,6 +14,8 @@ export const DEFLATE_MAXIMUM_RATIO = 1032;
 
 const PLATFORM_NAMES = { gzip: "gzip", zlib: "deflate", raw: "deflate-raw" } as const;
 const CHUNK_BYTES = 65_536;
+/** Output that is made room for at first; the room doubles as output comes. */
+const FIRST_BYTES = 65_536;
 
 /** Whether bytes begin like gzip. */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -48,21 +50,26 @@ export async function inflateBounded(bytes: Uint8Array, options: InflateOptions)
     }
     if (isWanted) await writer.close();
   })().catch(() => undefined);
-  const parts: Uint8Array[] = [];
+  let out = new Uint8Array(Math.min(FIRST_BYTES, maxBytes));
   let size = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || value === undefined) break;
-      parts.push(value);
-      size += value.length;
-      if (size >= stopAfterBytes) break;
-      if (size > maxBytes) {
+      if (size + value.length > maxBytes) {
         throw new DicomError(
           "LIMIT_EXCEEDED",
           `the compressed data unfold to more than the ${maxBytes} bytes that they may; the file is damaged or hostile`,
         );
       }
+      if (size + value.length > out.length) {
+        const grown = new Uint8Array(Math.min(maxBytes, 2 * (size + value.length)));
+        grown.set(out.subarray(0, size));
+        out = grown;
+      }
+      out.set(value, size);
+      size += value.length;
+      if (size >= stopAfterBytes) break;
     }
   } catch (cause) {
     if (cause instanceof DicomError) throw cause;
@@ -73,7 +80,7 @@ export async function inflateBounded(bytes: Uint8Array, options: InflateOptions)
     isWanted = false;
     void feeding;
   }
-  return joinParts(parts);
+  return out.subarray(0, size);
 }
 
 /**
