@@ -3,6 +3,7 @@
  * set for Unicode; numbers are numbers, whole ones beyond 2⁵³ text. Not a way to keep bytes: padding and the spelling
  * of decimal strings are lost.
  */
+import { encodeBase64 } from "@alara/core";
 import { decodeTexts } from "../dataset/character-sets.ts";
 import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
 import {
@@ -143,15 +144,6 @@ function writeName(value: string): DicomJsonValue {
     ...(ideographic === "" ? {} : { Ideographic: ideographic }),
     ...(phonetic === "" ? {} : { Phonetic: phonetic }),
   };
-}
-
-function encodeBase64(bytes: Uint8Array): string {
-  // In pieces of whole triplets, so that the texts join without padding between them.
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 24_576) {
-    text += btoa(String.fromCharCode(...bytes.subarray(at, at + 24_576)));
-  }
-  return text;
 }
 
 /** Options of {@link readDicomJson}. */

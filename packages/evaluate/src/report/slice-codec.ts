@@ -3,6 +3,7 @@
  * zigzag residual, low bytes before high bytes, deflate, base64. Lossless for whole HU within int16.
  * `viewer-script.ts` holds the decoder that runs in the page; `decodeSlice` here is the same, for tests.
  */
+import { encodeBase64 } from "@alara/core";
 import { EvaluateError } from "../errors.ts";
 
 /** Part of a slice, `[start, end)`. */
@@ -36,14 +37,6 @@ async function pump(
     at += chunk.length;
   }
   return out;
-}
-
-function encodeBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 0x8000) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
-  }
-  return btoa(text);
 }
 
 /**
