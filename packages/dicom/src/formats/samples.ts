@@ -103,6 +103,7 @@ export function decodeSamples(
   // Float32 holds all samples of up to 16 bits.
   const isExact = slope === 1 && intercept === 0 && sampleBytes <= 2 && isIntegerType(type);
   const piece = new Uint8Array(Math.min(count, PIECE_SAMPLES) * sampleBytes);
+  const numbers = new Float64Array(isExact ? 0 : Math.min(count, PIECE_SAMPLES));
   for (let start = 0; start < count; start += PIECE_SAMPLES) {
     const length = Math.min(PIECE_SAMPLES, count - start);
     const part = piece.subarray(0, length * sampleBytes);
@@ -110,7 +111,7 @@ export function decodeSamples(
     if (!options.littleEndian) swapBytes(part, sampleBytes);
     const samples = viewSamples(part, type);
     if (isExact) out.data.set(samples as ArrayLike<number>, start);
-    else scaleInto(out, start, samples, options);
+    else scaleInto(out, start, samples, numbers.subarray(0, length), options);
   }
   return out;
 }
@@ -121,21 +122,22 @@ export function scaleSamples(
   options: { readonly slope?: number; readonly intercept?: number },
 ): DecodedSamples {
   const out = { data: new Float32Array(samples.length), inexact: 0, nonFinite: 0 };
-  scaleInto(out, 0, samples, options);
+  scaleInto(out, 0, samples, new Float64Array(samples.length), options);
   return out;
 }
 
+/** @param numbers - room for as many numbers as there are samples */
 function scaleInto(
   out: { readonly data: Float32Array; inexact: number; nonFinite: number },
   start: number,
   samples: ArrayLike<number | bigint>,
+  numbers: Float64Array,
   { slope = 1, intercept = 0 }: { readonly slope?: number; readonly intercept?: number },
 ): void {
   const { data } = out;
   // One type of array in the loop, whatever the file's, runs several times as fast.
-  const numbers = isBig(samples)
-    ? Float64Array.from(samples, Number)
-    : Float64Array.from(samples as ArrayLike<number>);
+  if (isBig(samples)) for (let i = 0; i < samples.length; i++) numbers[i] = Number(samples[i]);
+  else numbers.set(samples as ArrayLike<number>);
   let inexact = 0;
   let nonFinite = 0;
   for (let i = 0; i < numbers.length; i++) {
