@@ -61,10 +61,12 @@ export function completeResult(result: BenchResult): BenchLine {
   };
 }
 
-/** Prints the details, one per line, and then the line of JSON alone on the last line. */
-export function printResult(result: BenchResult): void {
+/** Prints the details, one per line, and then the line of JSON alone on the last line, which it returns. */
+export function printResult(result: BenchResult): BenchLine {
   for (const [key, value] of Object.entries(result.details ?? {})) {
     process.stdout.write(`${key}: ${typeof value === "string" ? value : JSON.stringify(value)}\n`);
   }
-  process.stdout.write(`${JSON.stringify(completeResult(result))}\n`);
+  const line = completeResult(result);
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  return line;
 }

@@ -1,10 +1,13 @@
 /**
  * `npm run bench <name>`: runs one bench and ends with its line of JSON. `npm run evidence <name>` does the same
- * for the long studies in `bench/evidence/`. Exit status: 0 target met, 1 missed or failed, 2 unknown name.
+ * for the long studies in `bench/evidence/`. With `-- --save` the line and the details also become
+ * `bench/results/<name>.json`, the file that published figures are read from. Exit status: 0 target met, 1 missed or
+ * failed, 2 unknown name.
  */
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Bench, printResult } from "./result.ts";
+import { writeFileAtomically } from "@alara/core/node";
+import { type Bench, type BenchLine, type BenchResult, printResult } from "./result.ts";
 
 const MACHINERY = new Set(["run", "result", "machine", "measure"]);
 
@@ -18,6 +21,12 @@ function listBenches(folder: URL): readonly string[] {
     .filter((name) => !MACHINERY.has(name))
     .filter((name) => /^export default /m.test(fs.readFileSync(new URL(`${name}.ts`, folder), "utf8")))
     .sort();
+}
+
+async function saveResult(line: BenchLine, result: BenchResult): Promise<void> {
+  const file = fileURLToPath(new URL(`./results/${result.name}.json`, import.meta.url));
+  const content = { line, ...(result.details === undefined ? {} : { details: result.details }) };
+  await writeFileAtomically(file, `${JSON.stringify(content, null, 1)}\n`);
 }
 
 async function main(): Promise<number> {
@@ -41,7 +50,8 @@ async function main(): Promise<number> {
   }
   const module = (await import(fileURLToPath(new URL(`${names[0]}.ts`, folder)))) as { default: Bench };
   const result = await module.default();
-  printResult(result);
+  const line = printResult(result);
+  if (args.includes("--save")) await saveResult(line, result);
   return result.ok ? 0 : 1;
 }
 

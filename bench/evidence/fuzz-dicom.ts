@@ -9,7 +9,6 @@
  */
 import fs from "node:fs";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { runWatchedFuzz } from "@alara/testing/hostile";
 import { createFuzzTask } from "../../packages/dicom/test/hostile-target.ts";
 import type { BenchResult } from "../result.ts";
@@ -64,7 +63,7 @@ export default async function fuzzDicom(): Promise<BenchResult> {
   await keepInputs(report.findings.map((finding) => finding.input));
   const outcomes = countOutcomes(report.outcomes);
   const ok = report.findings.length === 0 && report.inputs >= TARGET_INPUTS;
-  const result: BenchResult = {
+  return {
     name: "fuzz-dicom",
     ours: report.findings.length,
     peer: TARGET_INPUTS,
@@ -84,7 +83,4 @@ export default async function fuzzDicom(): Promise<BenchResult> {
       "outcomes by seed": report.outcomes,
     },
   };
-  const file = fileURLToPath(new URL("fuzz-dicom.json", RESULTS));
-  fs.writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
-  return result;
 }
