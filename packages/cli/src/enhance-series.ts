@@ -354,9 +354,13 @@ async function writeReport(
         ...(method.provider === undefined ? {} : { provider: method.provider }),
         ...(options.command === undefined ? {} : { command: options.command }),
       },
-      dose: subject.factRows.map(({ label, value }) => ({ label, value })),
+      input: {
+        heading: subject.factHeading,
+        facts: subject.factRows.map(({ label, value }) => ({ label, value })),
+      },
+      marks,
       createdAt: options.dateTime,
-      notes: [...marks, ...warnings, ...(options.notes ?? [])],
+      notes: [...warnings, ...(options.notes ?? [])],
     },
     work,
   );

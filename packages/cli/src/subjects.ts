@@ -65,6 +65,8 @@ export interface EnhancementSubject {
   readonly findings: readonly SubjectFinding[];
   readonly sliceThicknessMm: number | undefined;
   readonly tubeVoltageKv: { readonly minimum: number; readonly maximum: number } | undefined;
+  /** What the facts are about, as a heading. */
+  readonly factHeading: string;
   /** Label and value, for people. */
   readonly factRows: readonly { readonly label: string; readonly value: string }[];
   /** The same, for machines. */
@@ -81,6 +83,7 @@ export function createSeriesSubject(series: Series): EnhancementSubject {
     findings: series.findings,
     sliceThicknessMm: series.facts.sliceThicknessMm,
     tubeVoltageKv: series.facts.tubeVoltageKv,
+    factHeading: "Dose",
     factRows: listFacts(series),
     facts: series.facts,
     createWriter: async (folder, recipe) => {
@@ -201,6 +204,7 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
     })),
     sliceThicknessMm: undefined,
     tubeVoltageKv: undefined,
+    factHeading: "Volume file",
     factRows: [
       { label: "File", value: `${format}, ${sampleType}` },
       { label: "Slice spacing", value: `${Number(spacingMm[0].toFixed(3))} mm` },

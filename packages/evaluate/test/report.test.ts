@@ -44,7 +44,7 @@ const meta: ReportMeta = {
     seed: 31,
     command: "alara enhance in -o out",
   },
-  dose: [{ label: "Tube voltage", value: 120, unit: "kV" }],
+  input: { heading: "Dose", facts: [{ label: "Tube voltage", value: 120, unit: "kV" }] },
   createdAt: "2020-01-01",
 };
 
@@ -168,6 +168,20 @@ describe("slice codec", () => {
 });
 
 describe("renderReport", () => {
+  it("shows marks before everything else, and no empty box without", async () => {
+    const subject: ComparisonInput = {
+      input: { name: "in", volume: input },
+      candidates: [{ name: "out", volume: enhanced }],
+    };
+    const report = await compareVolumes(subject);
+    const meta = { title: "t", createdAt: "now", run: { method: "m", version: "v" } };
+    const marked = await renderReport(report, subject, { ...meta, marks: ["Outside the range: 80 kV."] });
+    const main = marked.slice(marked.indexOf("<main>"));
+    expect(main.indexOf("Outside the range: 80 kV.")).toBeGreaterThan(0);
+    expect(main.indexOf("Outside the range: 80 kV.")).toBeLessThan(60);
+    expect(await renderReport(report, subject, meta)).not.toContain('class="note mark"');
+  });
+
   it("lets no string out of its place", async () => {
     const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>' & </title>`;
     const subject: ComparisonInput = {
@@ -180,7 +194,8 @@ describe("renderReport", () => {
       subtitle: evil,
       createdAt: evil,
       notes: [evil],
-      dose: [{ label: evil, value: evil, unit: evil }],
+      input: { heading: evil, facts: [{ label: evil, value: evil, unit: evil }] },
+      marks: [evil],
       run: {
         method: evil,
         version: evil,

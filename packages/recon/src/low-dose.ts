@@ -326,9 +326,13 @@ function measure(volume: Volume<"HU">, geometry: FanArcGeometry): SeriesNoise {
     });
   } catch (cause) {
     if (cause instanceof PhysicsError && cause.code === "NO_HOMOGENEOUS_REGION") {
-      throw new ReconError("NO_NOISE_MEASURED", `${cause.message}: options.noise = { sigmaHu, window }`, {
-        cause,
-      });
+      throw new ReconError(
+        "NO_NOISE_MEASURED",
+        `${cause.message}; state the noise (options.noise = { sigmaHu, window }) or take a series with soft tissue`,
+        {
+          cause,
+        },
+      );
     }
     throw cause;
   }

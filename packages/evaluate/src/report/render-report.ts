@@ -49,8 +49,10 @@ export interface ReportMeta {
   readonly title: string;
   readonly subtitle?: string;
   readonly run: RunFacts;
-  /** Dose facts from the header: kVp, mAs, CTDIvol … */
-  readonly dose?: readonly Fact[];
+  /** What the input says of itself, under a heading: "Dose" with kVp, mAs, CTDIvol …, or "Volume file". */
+  readonly input?: { readonly heading: string; readonly facts: readonly Fact[] };
+  /** Why the result is to be taken with care, one sentence each; shown before everything else. */
+  readonly marks?: readonly string[];
   /** When it was made, as text; library code has no clock. */
   readonly createdAt: string;
   /** Attribution, licence and warnings, one paragraph each. */
@@ -244,8 +246,11 @@ export async function renderReport(
     content === "" ? "" : `<section><h2>${heading}</h2>${content}</section>`;
   const command =
     meta.run.command === undefined ? "" : `<p class="command">${escapeHtml(meta.run.command)}</p>`;
-  const doseFacts = meta.dose === undefined || meta.dose.length === 0 ? "" : renderFacts(meta.dose);
-  const doseBelow = doseFacts === "" ? "" : `<h2 class="next">Dose</h2>${doseFacts}`;
+  const heading = escapeHtml(meta.input?.heading ?? "");
+  const inputFacts =
+    meta.input === undefined || meta.input.facts.length === 0 ? "" : renderFacts(meta.input.facts);
+  const inputBelow = inputFacts === "" ? "" : `<h2 class="next">${heading}</h2>${inputFacts}`;
+  const marks = (meta.marks ?? []).map((text) => `<p>${escapeHtml(text)}</p>`).join("");
   const plots = renderPlots(report);
   const hasReference = report.comparisons.length > 0;
   const structure = renderStructureTable(report);
@@ -266,6 +271,7 @@ export async function renderReport(
 <p class="badge">For research use; not a medical device</p>
 </header>
 <main>
+${marks === "" ? "" : `<div class="note mark">${marks}</div>`}
 ${renderCards(report)}
 ${renderViewer(panels, report, slices)}
 <div class="note">${report.caveats.map((text) => `<p>${escapeHtml(text)}</p>`).join("")}</div>
@@ -276,8 +282,8 @@ ${section("Mean HU per tissue", biasTables.join("") + (hasReference ? `<h2 class
 ${hasReference ? section("Slice by slice", plots) : ""}
 <div class="columns">
 ${hasReference ? "" : section("Slice by slice", plots)}
-${section("What was run", renderFacts(listRun(meta.run)) + command + (hasReference ? "" : doseBelow))}
-${hasReference ? section("Dose", doseFacts) : ""}
+${section("What was run", renderFacts(listRun(meta.run)) + command + (hasReference ? "" : inputBelow))}
+${hasReference ? section(heading, inputFacts) : ""}
 </div>
 ${section("How it was measured", renderMethods(report))}
 </main>

@@ -106,6 +106,7 @@ td.best { font-weight: 650; }
 .verdict-none { color: var(--soft); background: var(--mute-back); }
 .note { background: var(--note); border: 1px solid var(--note-line); border-radius: 10px; padding: 10px 16px; margin: 0 0 14px; font-size: 14px; }
 .note p { margin: 3px 0; }
+.mark { border-width: 2px; font-weight: 600; }
 .foot { color: var(--soft); font-size: 13px; margin: 12px 0 0; }
 dl { display: grid; grid-template-columns: minmax(120px, max-content) 1fr; gap: 5px 20px; margin: 0; font-size: 14px; }
 dt { color: var(--soft); }
