@@ -80,6 +80,11 @@ describe("readDicomJson", () => {
     expectCode(() => readDicomJson(items, { limits }), "LIMIT_EXCEEDED");
     expect(readDicomJson(items).elements.size).toBe(1);
   });
+
+  it("leaves group lengths out, whatever they claim to be (found by mutated input 7539525)", () => {
+    const json = { "00280000": { vr: "CS", Value: ["CT"] }, "00280010": { vr: "US", Value: [4] } };
+    expect([...readDicomJson(json).elements.keys()]).toEqual([0x00280010]);
+  });
 });
 
 describe("writeDicomJson", () => {

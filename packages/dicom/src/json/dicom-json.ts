@@ -202,6 +202,8 @@ function readObject(json: unknown, depth: number, options: JsonContext): Map<num
       throw new DicomError("INVALID_VALUE", "a key is not a tag of eight hexadecimal digits");
     }
     const tag = Number.parseInt(key, 16);
+    // Group lengths have no place in the model (F.2.2): what they say is wrong as soon as it is written anew.
+    if (tag % 65536 === 0) continue;
     if (elements.has(tag)) {
       throw new DicomError("DUPLICATE_ELEMENT", `element ${formatTag(tag)} of the JSON occurs twice`);
     }
