@@ -27,6 +27,7 @@ export {
 } from "./dataset/character-sets.ts";
 export { convertToExplicit, removePrivateElements } from "./dataset/convert.ts";
 export {
+  createDataset,
   type DicomDataset,
   type DicomElement,
   type DicomEncoding,

@@ -2,7 +2,7 @@
  * The dataset: an ordered map of elements that keep their raw bytes (PS3.5 §7). What is not touched is written back
  * byte for byte; sequences are opaque bytes until someone asks for their items.
  */
-import type { DicomLimits } from "../limits.ts";
+import { DEFAULT_DICOM_LIMITS, type DicomLimits } from "../limits.ts";
 
 /** How elements are laid out in memory: value representation written or implied; always little endian. */
 export type DicomEncoding = "implicit-le" | "explicit-le";
@@ -54,6 +54,26 @@ export interface DicomFile {
    * What the file itself was in: (0002,0010), or guessed from the first element when there is no meta information.
    */
   readonly storedTransferSyntaxUid: string;
+}
+
+/**
+ * A dataset at the top level, explicit VR little endian, of elements in any order; a later one replaces an earlier one
+ * of the same tag.
+ *
+ * @param options.limits - default {@link DEFAULT_DICOM_LIMITS}
+ */
+export function createDataset(
+  elements: Iterable<DicomElement>,
+  options: { readonly limits?: DicomLimits } = {},
+): DicomDataset {
+  const byTag = new Map<number, DicomElement>();
+  for (const element of elements) byTag.set(element.tag, element);
+  return {
+    encoding: "explicit-le",
+    elements: new Map([...byTag].sort(([a], [b]) => a - b)),
+    depth: 0,
+    limits: options.limits ?? DEFAULT_DICOM_LIMITS,
+  };
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { encodeBase64 } from "@alara/core";
 import { decodeTexts } from "../dataset/character-sets.ts";
-import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import { createDataset, type DicomDataset, type DicomElement } from "../dataset/dataset.ts";
 import {
   type BinaryVr,
   createElement,
@@ -171,13 +171,7 @@ export function readDicomJson(json: unknown, options: ReadDicomJsonOptions = {})
   if (set === undefined && progress.hasWideText) {
     elements.set(TAG.SpecificCharacterSet, createText(TAG.SpecificCharacterSet, "CS", "ISO_IR 192"));
   }
-  const sorted = [...elements.values()].sort((a, b) => a.tag - b.tag);
-  return {
-    encoding: "explicit-le",
-    elements: new Map(sorted.map((element) => [element.tag, element])),
-    depth: 0,
-    limits,
-  };
+  return createDataset(elements.values(), { limits });
 }
 
 interface JsonContext extends ReadDicomJsonOptions {

@@ -4,7 +4,7 @@
  */
 import type { FrameFormat } from "../codecs/frame-format.ts";
 import type { TransferSyntax } from "../codecs/transfer-syntaxes.ts";
-import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import { createDataset, type DicomDataset, type DicomElement } from "../dataset/dataset.ts";
 import type { DicomDateTime } from "../dataset/date-time.ts";
 import {
   createIntegerElement,
@@ -92,21 +92,8 @@ export async function writeEnhancedObject(
     groups.perFrame,
     await createPixelData(syntax, format, object.frameBytes),
   ];
-  const elements = new Map<number, DicomElement>();
-  for (const element of groups.top) elements.set(element.tag, element);
-  for (const element of [...own, ...createMissing(first, object.kind), ...(object.extraTop ?? [])]) {
-    elements.set(element.tag, element);
-  }
-  const sorted = [...elements.values()].sort((a, b) => a.tag - b.tag);
-  return writeDicomFile(
-    {
-      encoding: "explicit-le",
-      elements: new Map(sorted.map((element) => [element.tag, element])),
-      depth: 0,
-      limits: first.limits,
-    },
-    syntax.uid,
-  );
+  const elements = [...groups.top, ...own, ...createMissing(first, object.kind), ...(object.extraTop ?? [])];
+  return writeDicomFile(createDataset(elements, { limits: first.limits }), syntax.uid);
 }
 
 /** Attributes that enhanced objects must have and classic ones need not. */

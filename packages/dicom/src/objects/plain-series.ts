@@ -4,7 +4,7 @@
  */
 import type { GridGeometry } from "@alara/core";
 import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
-import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import { createDataset, type DicomElement } from "../dataset/dataset.ts";
 import { convertDateTime } from "../dataset/date-time.ts";
 import {
   createDecimalElement,
@@ -16,10 +16,9 @@ import {
 import { TAG } from "../dataset/tags.ts";
 import { createHashedUid } from "../dataset/uids.ts";
 import { writeDicomFile } from "../dataset/write.ts";
-import { EQUIPMENT_MANUFACTURER } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
 import { encodeStored, type GrayscaleFormat, type Rescale } from "../images/pixels.ts";
-import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
+import { createImagePixelElements, createPlainHeader } from "./plain-header.ts";
 
 /** What a plain series of any modality says about itself. All text is ASCII. */
 export interface PlainSeriesAttributes {
@@ -144,7 +143,7 @@ export async function createPlainSeries(
         throw new DicomError("OUT_OF_RANGE", `slice ${slice} is outside 0..${slices - 1}`);
       }
       const frame = encodeStored(blank, format, values);
-      const elements = [
+      const dataset = createDataset([
         ...shared,
         createTextElement(TAG.SOPInstanceUID, sopInstanceUids[slice]),
         createIntegerElement(TAG.InstanceNumber, slice + 1),
@@ -152,13 +151,7 @@ export async function createPlainSeries(
         createShortElement(TAG.SmallestImagePixelValue, [frame.smallest], "SS"),
         createShortElement(TAG.LargestImagePixelValue, [frame.largest], "SS"),
         createElement(TAG.PixelData, frame.bytes, "OW"),
-      ].sort((a, b) => a.tag - b.tag);
-      const dataset: DicomDataset = {
-        encoding: "explicit-le",
-        elements: new Map(elements.map((element) => [element.tag, element])),
-        depth: 0,
-        limits: DEFAULT_DICOM_LIMITS,
-      };
+      ]);
       return writeDicomFile(dataset, TRANSFER_SYNTAX_UID.explicitLittleEndian);
     },
   };
@@ -180,7 +173,7 @@ interface SeriesUids {
   readonly frameOfReferenceUid: string;
 }
 
-/** Everything but what changes from slice to slice. Type 2 attributes without a value are written empty. */
+/** Everything but what changes from slice to slice. */
 function createSharedElements(
   geometry: GridGeometry,
   format: GrayscaleFormat,
@@ -190,37 +183,17 @@ function createSharedElements(
 ): DicomElement[] {
   const moment = convertDateTime(attributes.dateTime);
   const text = createTextElement;
-  const origin = attributes.imageTypeOrigin ?? "ORIGINAL";
-  const elements: DicomElement[] = [
-    text(TAG.ImageType, [origin, origin === "ORIGINAL" ? "PRIMARY" : "SECONDARY", modality.imageFlavour]),
-    text(TAG.InstanceCreationDate, moment.date),
-    text(TAG.InstanceCreationTime, moment.time),
-    text(TAG.SOPClassUID, modality.sopClassUid),
-    text(TAG.StudyDate, moment.date),
+  return [
+    ...createPlainHeader(attributes, modality),
+    ...createImagePixelElements(format),
     text(TAG.SeriesDate, moment.date),
     text(TAG.AcquisitionDate, moment.date),
-    text(TAG.ContentDate, moment.date),
-    text(TAG.StudyTime, moment.time),
     text(TAG.SeriesTime, moment.time),
     text(TAG.AcquisitionTime, moment.time),
-    text(TAG.ContentTime, moment.time),
-    text(TAG.AccessionNumber, ""),
-    text(TAG.Modality, modality.modality),
-    text(TAG.Manufacturer, attributes.manufacturer ?? EQUIPMENT_MANUFACTURER),
-    text(TAG.ReferringPhysicianName, ""),
-    text(TAG.SeriesDescription, attributes.seriesDescription),
-    text(TAG.ManufacturerModelName, attributes.model ?? "simulated scanner"),
-    text(TAG.PatientName, attributes.patientName ?? attributes.patientId),
-    text(TAG.PatientID, attributes.patientId),
-    text(TAG.PatientBirthDate, ""),
-    text(TAG.PatientSex, ""),
     createDecimalElement(TAG.SliceThickness, [attributes.sliceThicknessMm ?? geometry.spacingMm[0]]),
-    text(TAG.SoftwareVersions, attributes.softwareVersion),
     text(TAG.PatientPosition, "HFS"),
     text(TAG.StudyInstanceUID, uids.studyInstanceUid),
     text(TAG.SeriesInstanceUID, uids.seriesInstanceUid),
-    text(TAG.StudyID, "1"),
-    createIntegerElement(TAG.SeriesNumber, attributes.seriesNumber ?? 1),
     createIntegerElement(TAG.AcquisitionNumber, 1),
     createDecimalElement(TAG.ImageOrientationPatient, [
       ...geometry.direction.column.map(roundCosine),
@@ -228,25 +201,7 @@ function createSharedElements(
     ]),
     text(TAG.FrameOfReferenceUID, uids.frameOfReferenceUid),
     text(TAG.PositionReferenceIndicator, ""),
-    createShortElement(TAG.SamplesPerPixel, [1]),
-    text(TAG.PhotometricInterpretation, format.photometricInterpretation),
-    createShortElement(TAG.Rows, [format.rows]),
-    createShortElement(TAG.Columns, [format.columns]),
     createDecimalElement(TAG.PixelSpacing, [geometry.spacingMm[1], geometry.spacingMm[2]]),
-    createShortElement(TAG.BitsAllocated, [format.bitsAllocated]),
-    createShortElement(TAG.BitsStored, [format.bitsStored]),
-    createShortElement(TAG.HighBit, [format.highBit]),
-    createShortElement(TAG.PixelRepresentation, [format.signed ? 1 : 0]),
-    text(TAG.BurnedInAnnotation, "NO"),
     ...modality.elements,
   ];
-  // Laterality must be present, if only empty, unless an unpaired body part is named (PS3.3 table C.7-5a).
-  const optional: readonly (readonly [number, string | undefined])[] = [
-    [TAG.Laterality, attributes.bodyPart === undefined ? "" : undefined],
-    [TAG.StudyDescription, attributes.studyDescription],
-    [TAG.BodyPartExamined, attributes.bodyPart],
-    [TAG.ImageComments, attributes.imageComments],
-  ];
-  for (const [tag, value] of optional) if (value !== undefined) elements.push(text(tag, value));
-  return elements;
 }

@@ -4,8 +4,7 @@
  */
 import type { FrameFormat } from "../codecs/frame-format.ts";
 import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
-import type { DicomElement } from "../dataset/dataset.ts";
-import { convertDateTime } from "../dataset/date-time.ts";
+import { createDataset, type DicomElement } from "../dataset/dataset.ts";
 import {
   createDecimalElement,
   createElement,
@@ -17,12 +16,11 @@ import {
 import { TAG } from "../dataset/tags.ts";
 import { createHashedUid } from "../dataset/uids.ts";
 import { writeDicomFile } from "../dataset/write.ts";
-import { EQUIPMENT_MANUFACTURER } from "../derive/equipment.ts";
 import { DicomError } from "../errors.ts";
 import { SOP_CLASS } from "../images/sop-classes.ts";
-import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
 import type { ConvertedObject } from "./convert-series.ts";
 import { createPixelData, requireWritableSyntax } from "./pixel-data.ts";
+import { createImagePixelElements, createPlainHeader } from "./plain-header.ts";
 import type { PlainSeriesAttributes } from "./plain-series.ts";
 
 /** 256 entries of 16 bits for each colour. */
@@ -89,22 +87,14 @@ export async function writeUltrasound(
   const studyInstanceUid = await createHashedUid({ study: attributes.studyIdentity ?? attributes.identity });
   const seriesInstanceUid = await createHashedUid({ ultrasound: attributes.identity });
   const sopInstanceUid = await createHashedUid({ series: seriesInstanceUid, size: [rows, columns] });
-  const elements = [
+  const dataset = createDataset([
     ...createObjectElements(image, format, attributes),
     createTextElement(TAG.StudyInstanceUID, studyInstanceUid),
     createTextElement(TAG.SeriesInstanceUID, seriesInstanceUid),
     createTextElement(TAG.SOPInstanceUID, sopInstanceUid),
     await createPixelData(syntax, format, frames),
-  ].sort((a, b) => a.tag - b.tag);
-  const bytes = writeDicomFile(
-    {
-      encoding: "explicit-le",
-      elements: new Map(elements.map((element) => [element.tag, element])),
-      depth: 0,
-      limits: DEFAULT_DICOM_LIMITS,
-    },
-    syntax.uid,
-  );
+  ]);
+  const bytes = writeDicomFile(dataset, syntax.uid);
   return { seriesInstanceUid, sopInstanceUid, bytes };
 }
 
@@ -113,57 +103,19 @@ function createObjectElements(
   format: FrameFormat,
   attributes: UltrasoundAttributes,
 ): DicomElement[] {
-  const moment = convertDateTime(attributes.dateTime);
   const text = createTextElement;
-  const origin = attributes.imageTypeOrigin ?? "ORIGINAL";
-  const elements: DicomElement[] = [
-    text(TAG.ImageType, [origin, origin === "ORIGINAL" ? "PRIMARY" : "SECONDARY"]),
-    text(TAG.InstanceCreationDate, moment.date),
-    text(TAG.InstanceCreationTime, moment.time),
-    text(TAG.SOPClassUID, SOP_CLASS.ultrasoundMultiFrame),
-    text(TAG.StudyDate, moment.date),
-    text(TAG.ContentDate, moment.date),
-    text(TAG.StudyTime, moment.time),
-    text(TAG.ContentTime, moment.time),
-    text(TAG.AccessionNumber, ""),
-    text(TAG.Modality, "US"),
-    text(TAG.Manufacturer, attributes.manufacturer ?? EQUIPMENT_MANUFACTURER),
-    text(TAG.ReferringPhysicianName, ""),
-    text(TAG.SeriesDescription, attributes.seriesDescription),
-    text(TAG.ManufacturerModelName, attributes.model ?? "simulated scanner"),
-    text(TAG.PatientName, attributes.patientName ?? attributes.patientId),
-    text(TAG.PatientID, attributes.patientId),
-    text(TAG.PatientBirthDate, ""),
-    text(TAG.PatientSex, ""),
+  return [
+    ...createPlainHeader(attributes, { sopClassUid: SOP_CLASS.ultrasoundMultiFrame, modality: "US" }),
+    ...createImagePixelElements(format),
     createDecimalElement(TAG.FrameTime, [image.frameTimeMs]),
-    text(TAG.SoftwareVersions, attributes.softwareVersion),
-    text(TAG.StudyID, "1"),
-    createIntegerElement(TAG.SeriesNumber, attributes.seriesNumber ?? 1),
     createIntegerElement(TAG.InstanceNumber, 1),
     text(TAG.PatientOrientation, ""),
-    createShortElement(TAG.SamplesPerPixel, [format.samplesPerPixel]),
-    text(TAG.PhotometricInterpretation, format.photometricInterpretation),
     createIntegerElement(TAG.NumberOfFrames, format.frames),
     createNumberElement(TAG.FrameIncrementPointer, [TAG.FrameTime], "AT"),
-    createShortElement(TAG.Rows, [format.rows]),
-    createShortElement(TAG.Columns, [format.columns]),
-    createShortElement(TAG.BitsAllocated, [8]),
-    createShortElement(TAG.BitsStored, [8]),
-    createShortElement(TAG.HighBit, [7]),
-    createShortElement(TAG.PixelRepresentation, [0]),
-    text(TAG.BurnedInAnnotation, "NO"),
     text(TAG.LossyImageCompression, "00"),
+    ...(image.kind === "rgb" ? [createShortElement(TAG.PlanarConfiguration, [0])] : []),
+    ...createPaletteElements(image),
   ];
-  if (attributes.bodyPart === undefined) elements.push(text(TAG.Laterality, ""));
-  else elements.push(text(TAG.BodyPartExamined, attributes.bodyPart));
-  if (attributes.studyDescription !== undefined) {
-    elements.push(text(TAG.StudyDescription, attributes.studyDescription));
-  }
-  if (attributes.imageComments !== undefined) {
-    elements.push(text(TAG.ImageComments, attributes.imageComments));
-  }
-  if (image.kind === "rgb") elements.push(createShortElement(TAG.PlanarConfiguration, [0]));
-  return [...elements, ...createPaletteElements(image)];
 }
 
 function createPaletteElements({ kind, palette }: UltrasoundFrames): DicomElement[] {

@@ -7,7 +7,7 @@
 
 import { TRANSFER_SYNTAX_UID } from "../codecs/transfer-syntaxes.ts";
 import { convertToExplicit, removePrivateElements } from "../dataset/convert.ts";
-import type { DicomDataset, DicomElement } from "../dataset/dataset.ts";
+import { createDataset, type DicomDataset, type DicomElement } from "../dataset/dataset.ts";
 import { convertDateTime } from "../dataset/date-time.ts";
 import {
   createElement,
@@ -117,14 +117,7 @@ export async function createQualityReport(
     seriesInstanceUid,
     sopInstanceUid,
   });
-  const elements = new Map<number, DicomElement>();
-  for (const element of own) elements.set(element.tag, element);
-  const dataset: DicomDataset = {
-    encoding: "explicit-le",
-    elements: new Map([...elements].sort(([a], [b]) => a - b)),
-    depth: 0,
-    limits: source.limits,
-  };
+  const dataset = createDataset(own, { limits: source.limits });
   return {
     sopInstanceUid,
     seriesInstanceUid,
