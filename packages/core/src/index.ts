@@ -2,6 +2,7 @@
  * `@alara/core`: the nouns that every package shares. Nothing here knows about CT physics, files or networks.
  */
 export { encodeBase64 } from "./base64.ts";
+export { joinBytes } from "./bytes.ts";
 export { computeSha256, stringifyCanonical } from "./digest.ts";
 export type { Enhancer, EnhancerDescription } from "./enhancer.ts";
 export { AlaraError, CoreError, type CoreErrorCode } from "./errors.ts";

@@ -1,6 +1,7 @@
 /**
  * Native and encapsulated pixel data (PS3.5 §8, §A.4): finding the bytes of one frame, and building fragments.
  */
+import { joinBytes } from "@alara/core";
 import type { DicomElement, DicomFile } from "../dataset/dataset.ts";
 import { TAG } from "../dataset/tags.ts";
 import { readInteger } from "../dataset/values.ts";
@@ -252,16 +253,6 @@ export function describeDecodedFrame(file: DicomFile, format: FrameFormat): Fram
   return format.samplesPerPixel === 3 && decodesToRgb.includes(format.photometricInterpretation)
     ? { ...format, photometricInterpretation: "RGB" }
     : format;
-}
-
-function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 /** The value of encapsulated pixel data with one fragment per frame, a filled basic offset table, and delimiter. */

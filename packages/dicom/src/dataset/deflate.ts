@@ -2,6 +2,7 @@
  * The deflated transfer syntax's byte stream (PS3.5 §A.5, RFC 1951 without a zlib header), by way of fflate. Output is
  * capped while it grows: a bomb ends after its first chunks, whatever it declares.
  */
+import { joinBytes } from "@alara/core";
 import { deflateSync, Inflate } from "fflate";
 import { DicomError } from "../errors.ts";
 import type { DicomLimits } from "../limits.ts";
@@ -51,13 +52,7 @@ export function inflateDataset(deflated: Uint8Array, limits: DicomLimits): Uint8
       { cause: error },
     );
   }
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
+  return joinBytes(chunks);
 }
 
 /** Deflates a dataset at fflate's default level, padded to even length with a NUL byte (PS3.5 §A.5). */

@@ -3,7 +3,7 @@
  * a secret key. Same key, same original, same replacement, in every file and run; without the key nobody can repeat
  * or test a guess. The key is never written anywhere by this package.
  */
-import { computeSha256 } from "@alara/core";
+import { computeSha256, joinBytes } from "@alara/core";
 import { formatHashedUid } from "../dataset/uids.ts";
 import { DicomError } from "../errors.ts";
 
@@ -17,13 +17,6 @@ function parseHex(hex: string): Uint8Array {
   );
 }
 
-function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
-  return out;
-}
-
 /**
  * HMAC-SHA256 as 64 hexadecimal digits.
  *
@@ -32,18 +25,8 @@ function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 export async function computeHmacSha256(key: Uint8Array, message: Uint8Array): Promise<string> {
   const block = new Uint8Array(BLOCK_BYTES);
   block.set(key.length > BLOCK_BYTES ? parseHex(await computeSha256(key.slice())) : key);
-  const inner = await computeSha256(
-    join(
-      block.map((byte) => byte ^ 0x36),
-      message,
-    ),
-  );
-  return computeSha256(
-    join(
-      block.map((byte) => byte ^ 0x5c),
-      parseHex(inner),
-    ),
-  );
+  const inner = await computeSha256(joinBytes([block.map((byte) => byte ^ 0x36), message]));
+  return computeSha256(joinBytes([block.map((byte) => byte ^ 0x5c), parseHex(inner)]));
 }
 
 /** Identity as the object states it; what the pseudonym and the date shift hang on. */

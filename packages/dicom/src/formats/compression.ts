@@ -121,14 +121,3 @@ export function compress(bytes: Uint8Array, wrapper: "gzip" | "zlib"): Uint8Arra
   const level = COMPRESSION_LEVEL;
   return wrapper === "gzip" ? gzipSync(bytes, { level, mtime: 0 }) : zlibSync(bytes, { level });
 }
-
-/** One array of several. */
-export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

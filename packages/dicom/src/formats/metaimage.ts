@@ -2,10 +2,10 @@
  * MetaImage files of ITK: `.mha` with its samples behind the header, `.mhd` with files of their own. Text header of
  * `Key = Value` lines that ends with ElementDataFile. Coordinates are LPS.
  */
-import type { GridGeometry, Unit, Vector3, Volume } from "@alara/core";
+import { type GridGeometry, joinBytes, type Unit, type Vector3, type Volume } from "@alara/core";
 import { DicomError } from "../errors.ts";
 import { expandPattern, readCompanion } from "./companions.ts";
-import { compress, inflateSamples, joinParts } from "./compression.ts";
+import { compress, inflateSamples } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   type FormatFinding,
@@ -350,7 +350,7 @@ function encodeMetaImage(
  */
 export function writeMetaImage(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const { header, samples } = encodeMetaImage(volume, options, "LOCAL");
-  return [{ name: `${options.baseName ?? "volume"}.mha`, bytes: joinParts([header, samples]) }];
+  return [{ name: `${options.baseName ?? "volume"}.mha`, bytes: joinBytes([header, samples]) }];
 }
 
 /** Writes a `.mhd` and its `.zraw`. */

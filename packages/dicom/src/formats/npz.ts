@@ -3,10 +3,10 @@
  * order), `origin` (mm, LPS), `direction` (rows: unit vectors along which slice, row and column grow, LPS), `unit` and
  * perhaps `description`; without origin and direction the orientation is unknown.
  */
-import type { GridGeometry, Vector3, Volume } from "@alara/core";
+import { type GridGeometry, joinBytes, type Vector3, type Volume } from "@alara/core";
 import { zipSync } from "fflate";
 import { DicomError } from "../errors.ts";
-import { COMPRESSION_LEVEL, joinParts } from "./compression.ts";
+import { COMPRESSION_LEVEL } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   findUnit,
@@ -145,7 +145,7 @@ export function writeNpz(volume: Volume, options: WriteVolumeOptions = {}): read
   const { geometry, data, unit } = volume;
   const { slice, row, column } = geometry.direction;
   const formatDoubles = (values: readonly number[], shape: readonly number[]): Uint8Array =>
-    joinParts([formatNpyHeader("float64", shape), new Uint8Array(Float64Array.from(values).buffer)]);
+    joinBytes([formatNpyHeader("float64", shape), new Uint8Array(Float64Array.from(values).buffer)]);
   const bytes = zipSync(
     {
       "data.npy": formatNpy(data, options.sampleType ?? chooseSampleType(data), geometry.size),

@@ -1,10 +1,10 @@
 /**
  * NRRD files: samples behind the header (`.nrrd`) or in files of their own (`.nhdr`). The header is in nrrd-header.ts.
  */
-import type { Volume } from "@alara/core";
+import { joinBytes, type Volume } from "@alara/core";
 import { DicomError } from "../errors.ts";
 import { readCompanion } from "./companions.ts";
-import { compress, inflateSamples, joinParts } from "./compression.ts";
+import { compress, inflateSamples } from "./compression.ts";
 import {
   DEFAULT_VOLUME_LIMITS,
   findUnit,
@@ -197,7 +197,7 @@ function formatHeader(
 export function writeNrrd(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const sampleType = options.sampleType ?? chooseSampleType(volume.data);
   const header = formatHeader(volume, sampleType, options, undefined);
-  const bytes = joinParts([header, compress(encodeSamples(volume.data, sampleType), "gzip")]);
+  const bytes = joinBytes([header, compress(encodeSamples(volume.data, sampleType), "gzip")]);
   return [{ name: `${options.baseName ?? "volume"}.nrrd`, bytes }];
 }
 

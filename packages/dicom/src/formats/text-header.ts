@@ -2,6 +2,7 @@
  * What the text headers of NRRD and MetaImage share: lines within a bounded header, numbers, and samples written as
  * decimal text.
  */
+import { decodeLatin1 } from "../dataset/values.ts";
 import { DicomError } from "../errors.ts";
 import type { VolumeLimits } from "./format.ts";
 
@@ -30,14 +31,6 @@ export function readLine(bytes: Uint8Array, start: number, limits: VolumeLimits)
   }
   const hasReturn = end > start && bytes[end - 1] === 13;
   return { text: decodeLatin1(bytes.subarray(start, hasReturn ? end - 1 : end)), next: end + 1 };
-}
-
-function decodeLatin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 4096));
-  }
-  return text;
 }
 
 /** Bytes of a header made in code: ASCII with its line ends. */

@@ -3,7 +3,7 @@
  * zigzag residual, low bytes before high bytes, deflate, base64. Lossless for whole HU within int16.
  * `viewer-script.ts` holds the decoder that runs in the page; `decodeSlice` here is the same, for tests.
  */
-import { encodeBase64 } from "@alara/core";
+import { encodeBase64, joinBytes } from "@alara/core";
 import { EvaluateError } from "../errors.ts";
 
 /** Part of a slice, `[start, end)`. */
@@ -20,23 +20,13 @@ async function pump(
   const written = writer.write(bytes).then(() => writer.close());
   const reader = stream.readable.getReader();
   const chunks: Uint8Array[] = [];
-  let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (value !== undefined) {
-      chunks.push(value);
-      length += value.length;
-    }
+    if (value !== undefined) chunks.push(value);
     if (done) break;
   }
   await written;
-  const out = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
+  return joinBytes(chunks);
 }
 
 /**

@@ -4,6 +4,7 @@
  * endian, deflated (PS3.5 §7, annex A). Not a reader: it trusts its input.
  */
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { joinBytes } from "@alara/core";
 
 const SHORT = new Set("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(" "));
 const UNDEFINED = 0xffffffff;
@@ -35,18 +36,6 @@ export interface DicomTree {
   readonly meta: readonly Piece[];
   readonly body: readonly Piece[];
   readonly deflated: boolean;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }
 
 /** What ends a list of pieces, and whether its items are fragments (bytes) or datasets. */
@@ -196,7 +185,7 @@ export function writeDicomPieces(pieces: readonly Piece[]): Uint8Array {
 export function writeDicomTree(tree: DicomTree): Uint8Array {
   const meta = writeDicomPieces(tree.meta);
   const body = writeDicomPieces(tree.body);
-  return concat([
+  return joinBytes([
     tree.preamble,
     meta,
     tree.deflated ? new Uint8Array(deflateRawSync(body, { level: 1 })) : body,

@@ -4,7 +4,7 @@
  * leaves its input alone.
  */
 import { deflateRawSync, gunzipSync, gzipSync, inflateRawSync } from "node:zlib";
-import type { Random } from "@alara/core";
+import { joinBytes, type Random } from "@alara/core";
 import {
   createHostileName,
   INTERESTING_INTEGERS,
@@ -14,19 +14,6 @@ import {
   pickFrom,
   toBytes,
 } from "./interesting.ts";
-
-/** Bytes put together. */
-export function joinBytes(...parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
 
 /** An offset below `length`, near the beginning half of the time: that is where headers are. */
 function pickOffset(random: Random, length: number): number {
@@ -69,17 +56,17 @@ export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
   const length = 1 + random.nextInteger(Math.min(64, bytes.length));
   if (kind === 5) return bytes.slice(0, random.nextInteger(bytes.length));
   if (kind === 6)
-    return joinBytes(bytes.subarray(0, at), bytes.subarray(Math.min(bytes.length, at + length)));
+    return joinBytes([bytes.subarray(0, at), bytes.subarray(Math.min(bytes.length, at + length))]);
   if (kind === 7) {
     const from = random.nextInteger(bytes.length);
-    return joinBytes(bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at));
+    return joinBytes([bytes.subarray(0, at), bytes.subarray(from, from + length), bytes.subarray(at)]);
   }
   if (kind === 8) {
     const out = bytes.slice();
     out.copyWithin(at, random.nextInteger(bytes.length));
     return out;
   }
-  return joinBytes(bytes, new Uint8Array(1 + random.nextInteger(64)).fill(random.nextInteger(256)));
+  return joinBytes([bytes, new Uint8Array(1 + random.nextInteger(64)).fill(random.nextInteger(256))]);
 }
 
 /** The head of one file with the tail of another. */
@@ -87,7 +74,7 @@ export function spliceBytes(a: Uint8Array, b: Uint8Array, random: Random): Uint8
   const from = isOneIn(random, 2)
     ? random.nextInteger(b.length + 1)
     : Math.min(b.length, random.nextInteger(a.length + 1));
-  return joinBytes(a.subarray(0, random.nextInteger(a.length + 1)), b.subarray(from));
+  return joinBytes([a.subarray(0, random.nextInteger(a.length + 1)), b.subarray(from)]);
 }
 
 /** Length of the text at the beginning: up to the first empty line, NUL or byte above 126; at most 4096. */
@@ -121,7 +108,7 @@ export function mutateTextHeader(bytes: Uint8Array, random: Random): Uint8Array 
     else tokens[token] = pickFrom(random, INTERESTING_TEXTS);
     lines[line] = tokens.join("");
   }
-  return joinBytes(toBytes(lines.join("\n")), bytes.subarray(end));
+  return joinBytes([toBytes(lines.join("\n")), bytes.subarray(end)]);
 }
 
 /** Damages what a gzip stream holds, or the stream. */
@@ -137,7 +124,7 @@ export function mutateGzip(
   if (kind === 0) writeInteger(packed, packed.length - 4, pickFrom(random, INTERESTING_INTEGERS), 4, true);
   else if (kind === 1)
     writeInteger(packed, packed.length - 8, pickFrom(random, INTERESTING_INTEGERS), 4, true);
-  else if (kind === 2) return joinBytes(packed, packed);
+  else if (kind === 2) return joinBytes([packed, packed]);
   else if (kind === 3) return packed.slice(0, packed.length - 1 - random.nextInteger(12));
   return packed;
 }

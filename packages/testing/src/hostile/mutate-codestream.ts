@@ -3,9 +3,9 @@
  * (ITU-T T.81 annex B, T.87 annex C, T.800 annex A), the header of RLE frames (PS3.5 annex G), and entropy-coded
  * bytes. Markers are found by scanning, so anything may be given; not a parser of any of these formats.
  */
-import type { Random } from "@alara/core";
+import { joinBytes, type Random } from "@alara/core";
 import { INTERESTING_INTEGERS, isOneIn, pickFrom } from "./interesting.ts";
-import { joinBytes, mutateBytes, writeInteger } from "./mutate-bytes.ts";
+import { mutateBytes, writeInteger } from "./mutate-bytes.ts";
 
 /** A marker segment: FF, code, and length bytes when it has any. */
 interface Segment {
@@ -227,12 +227,12 @@ export function mutateCodestream(bytes: Uint8Array, random: Random): Uint8Array 
     writeInteger(out, segment.start + 2, pickFrom(random, INTERESTING_INTEGERS), 2, false);
     return out;
   }
-  if (kind === 6) return joinBytes(before, after);
+  if (kind === 6) return joinBytes([before, after]);
   if (kind === 7)
-    return joinBytes(before, repeat(piece, 1 + random.nextInteger(isOneIn(random, 20) ? 200 : 4)), after);
+    return joinBytes([before, repeat(piece, 1 + random.nextInteger(isOneIn(random, 20) ? 200 : 4)), after]);
   if (kind === 8) {
     const other = pickFrom(random, segments);
-    return joinBytes(before, bytes.subarray(other.start, other.end), after);
+    return joinBytes([before, bytes.subarray(other.start, other.end), after]);
   }
   if (kind === 9) {
     const out = bytes.slice();
@@ -257,7 +257,7 @@ export function mutateCodestream(bytes: Uint8Array, random: Random): Uint8Array 
   }
   return isOneIn(random, 2)
     ? bytes.slice(0, dataStart + random.nextInteger(bytes.length - dataStart))
-    : joinBytes(bytes.subarray(0, dataStart), mutateBytes(bytes.subarray(dataStart), random));
+    : joinBytes([bytes.subarray(0, dataStart), mutateBytes(bytes.subarray(dataStart), random)]);
 }
 
 function mutateRleFrame(bytes: Uint8Array, random: Random): Uint8Array {

@@ -3,7 +3,7 @@
  * fragments, offset tables, meta information, the pixel module, compressed frames, deflate streams. Works on the tree
  * of a well-formed seed (dicom-tree.ts); only the pieces on the way to a change are copied.
  */
-import type { Random } from "@alara/core";
+import { joinBytes, type Random } from "@alara/core";
 import { type DicomTree, type Layout, type Piece, writeDicomTree } from "./dicom-tree.ts";
 import {
   createHostileName,
@@ -17,7 +17,7 @@ import {
   pickFrom,
   toBytes,
 } from "./interesting.ts";
-import { joinBytes, mutateBytes } from "./mutate-bytes.ts";
+import { mutateBytes } from "./mutate-bytes.ts";
 import { mutateCodestream } from "./mutate-codestream.ts";
 
 /** What mutations draw from besides the seed. */
@@ -57,7 +57,7 @@ function createPiece(tag: number, vr: string, content: Uint8Array | readonly Pie
 }
 
 function padEven(bytes: Uint8Array): Uint8Array {
-  return bytes.length % 2 === 0 ? bytes : joinBytes(bytes, Uint8Array.of(32));
+  return bytes.length % 2 === 0 ? bytes : joinBytes([bytes, Uint8Array.of(32)]);
 }
 
 /** A value of the kind that a VR (or a guess, where none is written) holds. */

@@ -2,17 +2,10 @@
  * The seeded mutator: input number n of a run is a function of the seeds, the run's seed and n alone, so that any
  * finding can be made again from its number.
  */
-import { createRandom, type Random } from "@alara/core";
+import { createRandom, joinBytes, type Random } from "@alara/core";
 import { type DicomTree, parseDicomTree } from "./dicom-tree.ts";
 import { isOneIn, pickFrom } from "./interesting.ts";
-import {
-  joinBytes,
-  mutateBytes,
-  mutateGzip,
-  mutateTextHeader,
-  mutateZip,
-  spliceBytes,
-} from "./mutate-bytes.ts";
+import { mutateBytes, mutateGzip, mutateTextHeader, mutateZip, spliceBytes } from "./mutate-bytes.ts";
 import { mutateCodestream } from "./mutate-codestream.ts";
 import { type DicomDonors, mutateDicom } from "./mutate-dicom.ts";
 
@@ -113,7 +106,7 @@ export function createMutator(seeds: readonly HostileSeed[], options: MutatorOpt
         const junk = Uint8Array.from({ length: random.nextInteger(512) }, () => random.nextInteger(256));
         return {
           seed: which,
-          bytes: isOneIn(random, 2) ? junk : joinBytes(seed.bytes.subarray(0, 132), junk),
+          bytes: isOneIn(random, 2) ? junk : joinBytes([seed.bytes.subarray(0, 132), junk]),
         };
       }
       let bytes = mutateByLayout(seed, trees[which], random, donors);
