@@ -2,10 +2,8 @@
  * `@alara/physics`: scanners, phantoms, projectors and noise of CT. Reconstruction and low-dose insertion, which needs
  * it, live in `@alara/recon`.
  */
-export { type BodyPhantomOptions, createRandomBodyPhantom } from "./body-phantom.ts";
+
 export { PhysicsError, type PhysicsErrorCode } from "./errors.ts";
-export { createJosephProjector, createPlaneGrid, type PlaneGrid } from "./joseph.ts";
-export { createFastJosephProjector, type FastProjector } from "./joseph-simd.ts";
 export {
   type CountModel,
   checkCountModel,
@@ -15,7 +13,7 @@ export {
   computeLogVariance,
   LEAST_QUANTA,
   simulateCounts,
-} from "./noise.ts";
+} from "./noise/noise.ts";
 export {
   computeAliasedSpectrum,
   evaluateKernelWindow,
@@ -24,7 +22,7 @@ export {
   type KernelWindow,
   type SpectrumSampling,
   type SpectrumToFit,
-} from "./noise-model.ts";
+} from "./noise/noise-model.ts";
 export {
   createRadialBins,
   type Detrend,
@@ -34,7 +32,15 @@ export {
   type NoisePowerSpectrum,
   type RadialBins,
   type RegionOfInterest,
-} from "./nps.ts";
+} from "./noise/nps.ts";
+export {
+  computeMedian,
+  type MeasureSeriesNoiseOptions,
+  measureSeriesNoise,
+  type NoiseTile,
+  type SeriesNoise,
+} from "./noise/series-noise.ts";
+export { type BodyPhantomOptions, createRandomBodyPhantom } from "./phantoms/body-phantom.ts";
 export {
   convertPhantomToMu,
   createPhantomProjector,
@@ -45,21 +51,21 @@ export {
   projectPhantom,
   type VoxelizeOptions,
   voxelizePhantom,
-} from "./phantom.ts";
-export { createWaterCylinder, type PhantomEntry, phantoms, type WaterCylinderOptions } from "./phantoms.ts";
-export { type ProjectorFactory, projectors } from "./projectors.ts";
+} from "./phantoms/phantom.ts";
+export {
+  createWaterCylinder,
+  type PhantomEntry,
+  phantoms,
+  type WaterCylinderOptions,
+} from "./phantoms/phantoms.ts";
+export { createSheppLoganPhantom, type SheppLoganOptions } from "./phantoms/shepp-logan.ts";
+export { createJosephProjector, createPlaneGrid, type PlaneGrid } from "./projectors/joseph.ts";
+export { createFastJosephProjector, type FastProjector } from "./projectors/joseph-simd.ts";
+export { type ProjectorFactory, projectors } from "./projectors/projectors.ts";
 export {
   createScanGeometry,
   getRayAngleRad,
   type ScanGeometryOptions,
   type Scanner,
   scanners,
-} from "./scanners.ts";
-export {
-  computeMedian,
-  type MeasureSeriesNoiseOptions,
-  measureSeriesNoise,
-  type NoiseTile,
-  type SeriesNoise,
-} from "./series-noise.ts";
-export { createSheppLoganPhantom, type SheppLoganOptions } from "./shepp-logan.ts";
+} from "./scanners/scanners.ts";

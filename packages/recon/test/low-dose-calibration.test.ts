@@ -13,12 +13,12 @@ import {
   voxelizePhantom,
 } from "@alara/physics";
 import { describe, expect, it } from "vitest";
-import { createCoarseGrid, createCoarseImage, findFieldOfView } from "../src/field-of-view.ts";
+import { createCoarseGrid, createCoarseImage, findFieldOfView } from "../src/low-dose/field-of-view.ts";
 import {
   combineIncidentQuanta,
   computeVarianceCoefficients,
   solveIncidentQuanta,
-} from "../src/low-dose-calibration.ts";
+} from "../src/low-dose/low-dose-calibration.ts";
 
 const MU = 0.0193;
 const scanner = scanners.get("ge-lightspeed");

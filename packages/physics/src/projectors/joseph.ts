@@ -4,8 +4,8 @@
  * weights, scattered). Joseph 1982, doi 10.1109/TMI.1982.4307572; tomography.md §2.1. Not the fast path.
  */
 import type { FanArcGeometry, GridGeometry, LinearOperator } from "@alara/core";
-import { PhysicsError } from "./errors.ts";
-import { getRayAngleRad } from "./scanners.ts";
+import { PhysicsError } from "../errors.ts";
+import { getRayAngleRad } from "../scanners/scanners.ts";
 
 /** One 2D slice's place around the rotation axis. */
 export interface PlaneGrid {

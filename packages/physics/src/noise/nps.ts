@@ -3,7 +3,7 @@
  * mean. 2D only; no window, so the leakage of what detrending leaves behind is part of the estimate.
  */
 import { createFftPlan, transform2d, type Volume } from "@alara/core";
-import { PhysicsError } from "./errors.ts";
+import { PhysicsError } from "../errors.ts";
 
 /** What is subtracted from a region before its spectrum is taken. */
 export type Detrend = "none" | "mean" | "quadratic";

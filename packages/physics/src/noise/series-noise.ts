@@ -6,7 +6,7 @@
  * An estimate, not a phantom measurement: textured organs raise it by some percent.
  */
 import { createFftPlan, transform2d, type Volume } from "@alara/core";
-import { PhysicsError } from "./errors.ts";
+import { PhysicsError } from "../errors.ts";
 import { fitKernelWindow, type KernelWindow } from "./noise-model.ts";
 import { createRadialBins, detrendPatch, type RadialBins } from "./nps.ts";
 

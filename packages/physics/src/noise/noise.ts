@@ -4,7 +4,7 @@
  * Monoenergetic: no compound Poisson, no scatter, no detector blur.
  */
 import type { Random } from "@alara/core";
-import { PhysicsError } from "./errors.ts";
+import { PhysicsError } from "../errors.ts";
 
 /** Dose of a scan as the noise model sees it. */
 export interface CountModel {

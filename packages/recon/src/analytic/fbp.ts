@@ -11,9 +11,9 @@ import {
   type Volume,
 } from "@alara/core";
 import { createPlaneGrid } from "@alara/physics";
-import { ReconError } from "./errors.ts";
+import { ReconError } from "../errors.ts";
+import { createFastBackprojector } from "../simd/fan-backprojection-simd.ts";
 import { backprojectFanArcReference } from "./fan-backprojection.ts";
-import { createFastBackprojector } from "./fan-backprojection-simd.ts";
 import { createFanFilter } from "./fan-filter.ts";
 import { type RampWindow, rampWindows } from "./windows.ts";
 

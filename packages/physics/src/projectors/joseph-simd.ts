@@ -3,10 +3,10 @@
  * to 2e-5 of the largest line integral (float32 sums of up to some hundred terms). Forward only.
  */
 import { createWasmKernel, type FanArcGeometry } from "@alara/core";
-import { kernelBase64 } from "../generated/joseph.ts";
-import { PhysicsError } from "./errors.ts";
+import { kernelBase64 } from "../../generated/joseph.ts";
+import { PhysicsError } from "../errors.ts";
+import { getRayAngleRad } from "../scanners/scanners.ts";
 import type { PlaneGrid } from "./joseph.ts";
-import { getRayAngleRad } from "./scanners.ts";
 
 /** Projects slices of one grid; owns its WebAssembly memory, which is freed with the object. */
 export interface FastProjector {

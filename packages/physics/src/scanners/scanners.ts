@@ -3,7 +3,7 @@
  * Dimensions from public simulation sources (see each entry); no vendor's calibration, no bowtie, one row.
  */
 import { createRegistry, type FanArcGeometry, type Registry } from "@alara/core";
-import { PhysicsError } from "./errors.ts";
+import { PhysicsError } from "../errors.ts";
 
 /** What of a scanner decides sampling and noise. */
 export interface Scanner {

@@ -10,9 +10,9 @@ import {
   type Unit,
   type Volume,
 } from "@alara/core";
-import { PhysicsError } from "./errors.ts";
-import { createPlaneGrid } from "./joseph.ts";
-import { getRayAngleRad } from "./scanners.ts";
+import { PhysicsError } from "../errors.ts";
+import { createPlaneGrid } from "../projectors/joseph.ts";
+import { getRayAngleRad } from "../scanners/scanners.ts";
 
 /** A filled ellipse. */
 export interface Ellipse {

@@ -5,9 +5,9 @@
  */
 import { createWasmKernel, type FanArcGeometry } from "@alara/core";
 import type { PlaneGrid } from "@alara/physics";
-import { kernelBase64 } from "../generated/backproject.ts";
-import { ReconError } from "./errors.ts";
-import type { FanFilter } from "./fan-filter.ts";
+import { kernelBase64 } from "../../generated/backproject.ts";
+import type { FanFilter } from "../analytic/fan-filter.ts";
+import { ReconError } from "../errors.ts";
 
 /** Columns `[first, end)` of each row that are computed. */
 export type RowSpans = Int32Array;

@@ -31,9 +31,10 @@ import {
   type SeriesNoise,
   scanners,
 } from "@alara/physics";
-import { ReconError } from "./errors.ts";
-import { createFastBackprojector } from "./fan-backprojection-simd.ts";
-import { createFanFilter, getDetectorNyquistPerMm } from "./fan-filter.ts";
+import { createFanFilter, getDetectorNyquistPerMm } from "../analytic/fan-filter.ts";
+import type { RampWindow } from "../analytic/windows.ts";
+import { ReconError } from "../errors.ts";
+import { createFastBackprojector } from "../simd/fan-backprojection-simd.ts";
 import { createCoarseGrid, createCoarseImage, type FieldOfView, findFieldOfView } from "./field-of-view.ts";
 import {
   combineIncidentQuanta,
@@ -42,7 +43,6 @@ import {
   type VarianceCoefficients,
 } from "./low-dose-calibration.ts";
 import { computeSliceWeights } from "./slice-correlation.ts";
-import type { RampWindow } from "./windows.ts";
 
 /** Noise given by hand instead of measured: exactly one of `sigmaHu` and `incidentQuanta`. */
 export interface GivenNoise {
