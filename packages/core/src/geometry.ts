@@ -1,6 +1,6 @@
 /**
- * Where samples are: voxel grids in patient space (DICOM LPS, millimetres, PS3.3 C.7.6.2.1.1) and 2D/3D scan
- * geometries. Axis order is [slice][row][column] and [view][row][channel], always; angles are radians.
+ * Where voxels are: grids in patient space (DICOM LPS, millimetres, PS3.3 C.7.6.2.1.1).
+ * Axis order is [slice][row][column], always. Scan geometries stand in scan-geometry.ts.
  */
 
 /** A vector in patient coordinates, LPS (+x left, +y posterior, +z superior), millimetres or unit length. */
@@ -65,27 +65,3 @@ export function createCentredGrid(
 export function countVoxels(geometry: GridGeometry): number {
   return geometry.size[0] * geometry.size[1] * geometry.size[2];
 }
-
-/**
- * A third-generation fan-beam scan with an equiangular (arc) detector; one detector row.
- *
- * Conventions (tomography.md §2): source at D(cosβ, sinβ), ray angle γ from the central ray, normal angle
- * θ = β + π/2 − γ, s = x cosθ + y sinθ = D sinγ.
- */
-export interface FanArcGeometry {
-  readonly kind: "fan-arc";
-  /** Source to isocentre D, mm. */
-  readonly sourceToIsoMm: number;
-  /** Source to detector, mm. */
-  readonly sourceToDetectorMm: number;
-  readonly channels: number;
-  /** Angle between neighbouring channels Δγ, rad. */
-  readonly channelPitchRad: number;
-  /** The central ray meets the detector at channel (channels − 1)/2 + channelOffset. */
-  readonly channelOffset: number;
-  /** Source angle β of each view, rad. */
-  readonly anglesRad: Float64Array;
-}
-
-/** Scan geometries; grows by one member per geometry. */
-export type ScanGeometry = FanArcGeometry;

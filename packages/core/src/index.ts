@@ -20,16 +20,32 @@ export {
   createCentredGrid,
   crossVectors,
   dotVectors,
-  type FanArcGeometry,
   type GridGeometry,
-  type ScanGeometry,
   type Vector3,
 } from "./geometry.ts";
-export type { LinearOperator, RealArray } from "./operator.ts";
+export type { AsyncLinearOperator, LinearOperator, RealArray } from "./operator.ts";
 export type { LongWorkOptions, Progress, ProgressCallback } from "./progress.ts";
 export { createRandom, type Random, type RandomState, restoreRandom } from "./random.ts";
 export { createRegistry, type Registry } from "./registry.ts";
 export {
+  type ConeCurvedGeometry,
+  type ConeFlatGeometry,
+  type ConeGeometry,
+  countDetectorRows,
+  countScanSamples,
+  countViews,
+  type FanArcGeometry,
+  type FanFlatGeometry,
+  isPlanarGeometry,
+  type ParallelGeometry,
+  type PlanarGeometry,
+  POSE_LENGTH,
+  type PosedGeometry,
+  type ScanGeometry,
+  selectViews,
+} from "./scan-geometry.ts";
+export {
+  createSinogram,
   createVolume,
   getSlab,
   getSliceData,

@@ -17,3 +17,17 @@ export interface LinearOperator<A extends RealArray = RealArray> {
   /** x = Aᵀy; writes into `out` (zeroed first) when given. */
   applyAdjoint(y: A, out?: A): A;
 }
+
+/**
+ * The same map where the work may run elsewhere (worker threads, a GPU): results may come later. Every
+ * {@link LinearOperator} is one; solvers take this type and await.
+ */
+export interface AsyncLinearOperator<A extends RealArray = RealArray> {
+  readonly name: string;
+  readonly domainLength: number;
+  readonly rangeLength: number;
+  /** y = Ax; writes into `out` when given. */
+  apply(x: A, out?: A): A | Promise<A>;
+  /** x = Aᵀy; writes into `out` when given. */
+  applyAdjoint(y: A, out?: A): A | Promise<A>;
+}

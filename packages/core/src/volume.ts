@@ -3,7 +3,8 @@
  * Plain readonly data; the unit is a type tag, so feeding HU to a projector does not compile.
  */
 import { CoreError } from "./errors.ts";
-import { countVoxels, type GridGeometry, type ScanGeometry } from "./geometry.ts";
+import { countVoxels, type GridGeometry } from "./geometry.ts";
+import { countScanSamples, isPlanarGeometry, type ScanGeometry } from "./scan-geometry.ts";
 
 /**
  * Units of samples: Hounsfield units, linear attenuation per mm, detector counts, line integrals (unitless),
@@ -24,14 +25,44 @@ export type Image<U extends Unit = Unit> = Volume<U> & {
   readonly geometry: { readonly size: readonly [1, number, number] };
 };
 
-/** Measured or simulated projections, `[view][channel]` for one detector row, repeated per slice. */
-export interface Sinogram<U extends Unit = Unit> {
+/**
+ * Measured or simulated projections. Planar geometries: `[slice][view][channel]`; all others: one scan,
+ * `[view][row][channel]`, and `slices` is 1.
+ */
+export interface Sinogram<U extends Unit = Unit, G extends ScanGeometry = ScanGeometry> {
   readonly unit: U;
-  readonly geometry: ScanGeometry;
-  /** Number of slices stacked in `data` (each `[view][channel]`). */
+  readonly geometry: G;
+  /** Number of slices stacked in `data`. */
   readonly slices: number;
-  /** `slices × views × channels` samples, row-major. */
+  /** `slices ×` {@link countScanSamples} samples, row-major. */
   readonly data: Float32Array;
+}
+
+/**
+ * Makes a sinogram and checks that data and geometry agree.
+ *
+ * @throws CoreError `SHAPE_MISMATCH`
+ */
+export function createSinogram<U extends Unit, G extends ScanGeometry>(
+  unit: U,
+  geometry: G,
+  slices = 1,
+  data: Float32Array = new Float32Array(slices * countScanSamples(geometry)),
+): Sinogram<U, G> {
+  const perSlice = countScanSamples(geometry);
+  if (!(Number.isInteger(slices) && slices >= 1 && (slices === 1 || isPlanarGeometry(geometry)))) {
+    throw new CoreError(
+      "SHAPE_MISMATCH",
+      `${slices} slices of a ${geometry.kind} scan: planar scans take an integer ≥ 1, all others exactly 1`,
+    );
+  }
+  if (data.length !== slices * perSlice) {
+    throw new CoreError(
+      "SHAPE_MISMATCH",
+      `sinogram data has ${data.length} samples but ${slices} slices of this ${geometry.kind} scan have ${slices * perSlice}; pass data of that length or the right geometry`,
+    );
+  }
+  return { unit, geometry, slices, data };
 }
 
 /**

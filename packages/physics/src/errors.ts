@@ -4,7 +4,15 @@
 import { AlaraError } from "@alara/core";
 
 /** Codes that `physics` throws. */
-export type PhysicsErrorCode = "SHAPE_MISMATCH" | "OUT_OF_RANGE" | "NO_HOMOGENEOUS_REGION";
+export type PhysicsErrorCode =
+  | "SHAPE_MISMATCH"
+  | "OUT_OF_RANGE"
+  | "NON_FINITE"
+  | "NO_HOMOGENEOUS_REGION"
+  | "ENERGY_OUT_OF_TABLE"
+  | "BAD_SPECTRUM"
+  | "BAD_MATERIAL"
+  | "BAD_PROJECTIONS";
 
 /** Error of the `physics` package. */
 export class PhysicsError extends AlaraError<PhysicsErrorCode> {}

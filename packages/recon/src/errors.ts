@@ -4,7 +4,16 @@
 import { AlaraError } from "@alara/core";
 
 /** Codes that `recon` throws. */
-export type ReconErrorCode = "SHAPE_MISMATCH" | "OUT_OF_RANGE" | "INCOMPLETE_TURN" | "NO_NOISE_MEASURED";
+export type ReconErrorCode =
+  | "SHAPE_MISMATCH"
+  | "OUT_OF_RANGE"
+  | "NON_FINITE"
+  | "INCOMPLETE_TURN"
+  | "TRUNCATED"
+  | "UNSUPPORTED_GEOMETRY"
+  | "TOO_LITTLE_MEMORY"
+  | "NO_NOISE_MEASURED"
+  | "NO_GPU";
 
 /** Error of the `recon` package. */
 export class ReconError extends AlaraError<ReconErrorCode> {}

@@ -1,26 +1,13 @@
 /**
- * `@alara/recon`: from line integrals to images, and low-dose insertion, which composes the noise of `physics`
- * with reconstruction.
+ * `@alara/recon`: from line integrals to images, corrections before and after, and what composes the noise of
+ * `physics` with reconstruction (low-dose insertion, degradations). One folder per concept; each lists its exports.
  */
 
-export { backprojectFanArcReference } from "./analytic/fan-backprojection.ts";
-export { createFanFilter, type FanFilter, getDetectorNyquistPerMm } from "./analytic/fan-filter.ts";
-export { type FbpOptions, reconstructFbp } from "./analytic/fbp.ts";
-export { type RampWindow, rampWindows } from "./analytic/windows.ts";
+export * from "./analytic/index.ts";
+export * from "./corrections/index.ts";
+export * from "./degradations/index.ts";
 export { ReconError, type ReconErrorCode } from "./errors.ts";
-export {
-  createLowDoseSimulator,
-  createNoiseWindow,
-  type GivenNoise,
-  type LowDoseCalibration,
-  type LowDoseOptions,
-  type LowDoseSimulator,
-  MU_WATER_70KEV_PER_MM,
-  type RealisationOptions,
-} from "./low-dose/low-dose.ts";
-export { computeSliceWeights } from "./low-dose/slice-correlation.ts";
-export {
-  createFastBackprojector,
-  type FastBackprojector,
-  type RowSpans,
-} from "./simd/fan-backprojection-simd.ts";
+export * from "./gpu/index.ts";
+export * from "./iterative/index.ts";
+export * from "./low-dose/index.ts";
+export * from "./simd/index.ts";

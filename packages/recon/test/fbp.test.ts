@@ -1,7 +1,7 @@
 /**
  * FBP of analytic phantoms: interior bias, water in HU, engines against each other, sizes and errors.
  */
-import { createCentredGrid, createRandom, type Sinogram } from "@alara/core";
+import { createCentredGrid, createRandom, type FanArcGeometry, type Sinogram } from "@alara/core";
 import {
   convertPhantomToMu,
   createRandomBodyPhantom,
@@ -18,7 +18,9 @@ import { rampWindows, reconstructFbp } from "../src/index.ts";
 const MU = 0.0193;
 
 /** Stacks one-slice sinograms of one geometry. */
-function stack(sinograms: readonly Sinogram<"line integral">[]): Sinogram<"line integral"> {
+function stack(
+  sinograms: readonly Sinogram<"line integral", FanArcGeometry>[],
+): Sinogram<"line integral", FanArcGeometry> {
   const length = sinograms[0].data.length;
   const data = new Float32Array(length * sinograms.length);
   sinograms.forEach((sinogram, i) => {

@@ -11,7 +11,7 @@ import {
   type Volume,
 } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
-import { createPlaneGrid } from "../projectors/joseph.ts";
+import { createPlaneGrid } from "../projectors/grids.ts";
 import { getRayAngleRad } from "../scanners/scanners.ts";
 
 /** A filled ellipse. */
@@ -171,7 +171,7 @@ export function projectPhantom(
   phantom: Phantom<"1/mm">,
   geometry: FanArcGeometry,
   options: ProjectPhantomOptions = {},
-): Sinogram<"line integral"> {
+): Sinogram<"line integral", FanArcGeometry> {
   const rays = options.raysPerChannel ?? 1;
   const projector = createPhantomProjector(phantom);
   const views = geometry.anglesRad.length;

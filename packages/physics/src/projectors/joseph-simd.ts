@@ -6,7 +6,7 @@ import { createWasmKernel, type FanArcGeometry } from "@alara/core";
 import { kernelBase64 } from "../../generated/joseph.ts";
 import { PhysicsError } from "../errors.ts";
 import { getRayAngleRad } from "../scanners/scanners.ts";
-import type { PlaneGrid } from "./joseph.ts";
+import type { PlaneGrid } from "./grids.ts";
 
 /** Projects slices of one grid; owns its WebAssembly memory, which is freed with the object. */
 export interface FastProjector {

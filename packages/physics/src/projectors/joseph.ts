@@ -3,41 +3,10 @@
  * dominant axis, weighted with the step length. The plain float64 definition and its exact adjoint (the same
  * weights, scattered). Joseph 1982, doi 10.1109/TMI.1982.4307572; tomography.md §2.1. Not the fast path.
  */
-import type { FanArcGeometry, GridGeometry, LinearOperator } from "@alara/core";
+import type { FanArcGeometry, LinearOperator } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
 import { getRayAngleRad } from "../scanners/scanners.ts";
-
-/** One 2D slice's place around the rotation axis. */
-export interface PlaneGrid {
-  readonly rows: number;
-  readonly columns: number;
-  readonly rowSpacingMm: number;
-  readonly columnSpacingMm: number;
-  /** Position of pixel [0][0] from the rotation axis, mm. */
-  readonly firstRowMm: number;
-  readonly firstColumnMm: number;
-}
-
-/**
- * The in-plane part of a volume's grid with the rotation axis in the middle of the image.
- *
- * @param offsetMm - where the rotation axis lies from the image centre, `[row, column]` mm; default `[0, 0]`
- */
-export function createPlaneGrid(
-  geometry: GridGeometry,
-  offsetMm: readonly [number, number] = [0, 0],
-): PlaneGrid {
-  const [, rows, columns] = geometry.size;
-  const [, rowSpacingMm, columnSpacingMm] = geometry.spacingMm;
-  return {
-    rows,
-    columns,
-    rowSpacingMm,
-    columnSpacingMm,
-    firstRowMm: -((rows - 1) / 2) * rowSpacingMm - offsetMm[0],
-    firstColumnMm: -((columns - 1) / 2) * columnSpacingMm - offsetMm[1],
-  };
-}
+import type { PlaneGrid } from "./grids.ts";
 
 /**
  * Visits every (pixel, weight) of one ray. `visit` gets the two interpolation partners of one sample:

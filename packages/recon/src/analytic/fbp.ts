@@ -54,7 +54,7 @@ export function checkFullTurn(geometry: FanArcGeometry): void {
  * Tested: interior bias of discs ≤ 1e-4, both engines against each other.
  */
 export async function reconstructFbp(
-  sinogram: Sinogram<"line integral">,
+  sinogram: Sinogram<"line integral", FanArcGeometry>,
   options: FbpOptions,
 ): Promise<Volume<"1/mm">> {
   const { geometry } = sinogram;

@@ -1,0 +1,2 @@
+/** Exports of materials and their attenuation. */
+export type { Material, MaterialComponent } from "./material.ts";

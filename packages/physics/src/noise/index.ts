@@ -1,0 +1,37 @@
+/** Exports of noise of measurements and its measurement. */
+export {
+  type CountModel,
+  checkCountModel,
+  checkDoseFraction,
+  computeAddedLogVariance,
+  computeLineIntegrals,
+  computeLogVariance,
+  LEAST_QUANTA,
+  simulateCounts,
+} from "./noise.ts";
+export {
+  computeAliasedSpectrum,
+  evaluateKernelWindow,
+  fitKernelWindow,
+  type KernelFit,
+  type KernelWindow,
+  type SpectrumSampling,
+  type SpectrumToFit,
+} from "./noise-model.ts";
+export {
+  createRadialBins,
+  type Detrend,
+  detrendPatch,
+  type MeasureNpsOptions,
+  measureNps,
+  type NoisePowerSpectrum,
+  type RadialBins,
+  type RegionOfInterest,
+} from "./nps.ts";
+export {
+  computeMedian,
+  type MeasureSeriesNoiseOptions,
+  measureSeriesNoise,
+  type NoiseTile,
+  type SeriesNoise,
+} from "./series-noise.ts";

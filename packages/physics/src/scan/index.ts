@@ -1,0 +1,2 @@
+/** Exports of scan simulation. */
+export type { ScannedObject } from "./scanned-object.ts";

@@ -1,0 +1,2 @@
+/** Exports of photon spectra. */
+export type { Spectrum } from "./spectrum.ts";

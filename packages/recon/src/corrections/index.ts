@@ -1,0 +1,2 @@
+/** Exports of corrections. */
+export {};

@@ -1,0 +1,2 @@
+/** Exports of degradations with known truth. */
+export {};

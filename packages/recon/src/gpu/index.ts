@@ -1,0 +1,2 @@
+/** Exports of reconstruction on a GPU. */
+export {};

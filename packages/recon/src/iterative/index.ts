@@ -1,0 +1,2 @@
+/** Exports of iterative reconstruction. */
+export {};

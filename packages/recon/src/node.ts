@@ -1,0 +1,4 @@
+/**
+ * What `@alara/recon` has for Node alone.
+ */
+export {};
