@@ -8,6 +8,7 @@ export * from "./corrections/index.ts";
 export * from "./degradations/index.ts";
 export { ReconError, type ReconErrorCode } from "./errors.ts";
 export * from "./gpu/index.ts";
+export * from "./helical/index.ts";
 export * from "./iterative/index.ts";
 export * from "./low-dose/index.ts";
 export * from "./simd/index.ts";

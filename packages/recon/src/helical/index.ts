@@ -1,0 +1,14 @@
+/** Exports of helical scans. */
+export {
+  checkHelicalScan,
+  createCircularSinogram,
+  type HelicalScan,
+  isCircularScan,
+  unwrapAngles,
+} from "./helical-scan.ts";
+export {
+  type HelixFacts,
+  measureHelix,
+  type RebinHelicalOptions,
+  rebinHelicalScan,
+} from "./rebin-helical.ts";
