@@ -10,7 +10,12 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const FLAGS = ["-O3", "--noAssert", "--enable", "simd", "--runtime", "stub", "--memoryBase", "16"];
+/** Kernels import one memory, declared shared; core unsets that bit where memory is not shared. */
+const FLAGS = [
+  ["-O3", "--noAssert", "--runtime", "stub"],
+  ["--enable", "simd", "--enable", "threads"],
+  ["--importMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536"],
+].flat();
 
 /** Compiles what is out of date; returns the names built. */
 export async function buildKernels() {

@@ -16,7 +16,13 @@ export class AlaraError<Code extends string = string> extends Error {
 }
 
 /** Codes that `core` throws. */
-export type CoreErrorCode = "SHAPE_MISMATCH" | "OUT_OF_RANGE" | "DUPLICATE_NAME" | "UNKNOWN_NAME";
+export type CoreErrorCode =
+  | "SHAPE_MISMATCH"
+  | "OUT_OF_RANGE"
+  | "DUPLICATE_NAME"
+  | "UNKNOWN_NAME"
+  | "OUT_OF_MEMORY"
+  | "WORKER_FAILED";
 
 /** Error of the `core` package. */
 export class CoreError extends AlaraError<CoreErrorCode> {}

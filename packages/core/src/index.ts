@@ -54,4 +54,13 @@ export {
   type Unit,
   type Volume,
 } from "./volume.ts";
-export { createWasmKernel, type WasmKernel } from "./wasm.ts";
+export { createWasmKernel, type WasmFunctions, type WasmKernel } from "./wasm.ts";
+export {
+  chooseThreadCount,
+  createWasmPool,
+  type WasmPool,
+  type WasmPoolOptions,
+  type WasmRunOptions,
+  type WasmScratch,
+} from "./wasm-pool.ts";
+export type { WasmJob } from "./wasm-threads.ts";
