@@ -124,6 +124,7 @@ export {
 export { detectFormat, findFormatByName, readVolumeFile, volumeFormats } from "./formats/formats.ts";
 export { isOrthogonal } from "./formats/orientation.ts";
 export { isIntegerType, type SampleType } from "./formats/samples.ts";
+export { isSinogram, readSinogram, SINOGRAM_SUFFIX, writeSinogram } from "./formats/sinogram.ts";
 export { compareNumbered, readTiffStack } from "./formats/tiff.ts";
 export { hasFunctionalGroups, readFrameDataset } from "./images/functional-groups.ts";
 export {
@@ -201,6 +202,14 @@ export {
   type UltrasoundFrames,
   writeUltrasound,
 } from "./objects/ultrasound.ts";
+export {
+  assembleCtProjections,
+  type CtProjectionFacts,
+  type CtProjections,
+  type CtProjectionView,
+  isCtProjection,
+  readCtProjection,
+} from "./projections/ct-pd.ts";
 export {
   type ContentItem,
   type ContentRelationship,

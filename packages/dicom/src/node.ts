@@ -12,6 +12,14 @@ export {
 export { findMediaFiles, type MediaFiles } from "./node/media.ts";
 export { createOutputFolder, formatSliceFileName, type OutputFolder } from "./node/output-folder.ts";
 export {
+  isCtProjectionPath,
+  isSinogramPath,
+  type OpenCtProjectionsOptions,
+  openCtProjections,
+  openSinogram,
+  saveSinogram,
+} from "./node/projection-files.ts";
+export {
   isVolumePath,
   type OpenedVolume,
   openVolumeFile,

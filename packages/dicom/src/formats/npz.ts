@@ -28,6 +28,9 @@ import { isZip, listZipEntries, readZipEntry } from "./zip.ts";
 /** Whether bytes begin like a zip, as NPZ does. */
 export const isNpz: (bytes: Uint8Array) => boolean = isZip;
 
+/** The earliest moment of the format, in the local zone as it demands. */
+export const ZIP_MOMENT: Date = new Date(1980, 0, 1);
+
 const PLACE_NAMES: ReadonlySet<string> = new Set(["spacing", "origin", "direction", "unit", "description"]);
 
 /**
@@ -73,8 +76,8 @@ export async function readNpz(bytes: Uint8Array, options: ReadVolumeOptions = {}
   const spacing = await numbers("spacing", 3);
   const origin = await numbers("origin", 3);
   const direction = await numbers("direction", 9);
-  const unit = findUnit(readText(await open("unit", small)));
-  const description = parseDescription(readText(await open("description", small)) ?? "");
+  const unit = findUnit(readScalarText(await open("unit", small)));
+  const description = parseDescription(readScalarText(await open("description", small)) ?? "");
   const place =
     spacing === undefined || direction === undefined
       ? assumeGrid(
@@ -86,7 +89,7 @@ export async function readNpz(bytes: Uint8Array, options: ReadVolumeOptions = {}
 }
 
 /** Positions keep double precision. */
-function readDoubles(array: NpyArray, count: number): number[] {
+export function readDoubles(array: NpyArray, count: number): number[] {
   if (array.bytes.length < 8 * count) throw new DicomError("TRUNCATED", "an array of the archive ends early");
   const view = new DataView(array.bytes.buffer, array.bytes.byteOffset, 8 * count);
   return Array.from({ length: count }, (_, i) => view.getFloat64(8 * i, array.littleEndian));
@@ -114,7 +117,7 @@ function createPlacedGrid(
 }
 
 /** A scalar of text: UTF-32 as NumPy stores it, or bytes. */
-function readText(array: NpyArray | undefined): string | undefined {
+export function readScalarText(array: NpyArray | undefined): string | undefined {
   if (array === undefined) return undefined;
   const { bytes, characters = 0 } = array;
   if (characters < 1 || characters > 512 || bytes.length < 4 * characters) return undefined;
@@ -128,7 +131,7 @@ function readText(array: NpyArray | undefined): string | undefined {
 }
 
 /** A scalar array of text. */
-function formatText(text: string): Uint8Array {
+export function formatScalarText(text: string): Uint8Array {
   const header = `{'descr': '<U${text.length}', 'fortran_order': False, 'shape': (), }`;
   const length = Math.ceil((10 + header.length + 1) / 64) * 64;
   const out = new Uint8Array(length + 4 * text.length);
@@ -140,12 +143,15 @@ function formatText(text: string): Uint8Array {
   return out;
 }
 
+/** A NPY array of double precision. */
+export function formatDoubles(values: ArrayLike<number>, shape: readonly number[]): Uint8Array {
+  return joinBytes([formatNpyHeader("float64", shape), new Uint8Array(Float64Array.from(values).buffer)]);
+}
+
 /** Writes one `.npz` file, deflated, with the grid beside the data. No moment is written into it. */
 export function writeNpz(volume: Volume, options: WriteVolumeOptions = {}): readonly VolumeFile[] {
   const { geometry, data, unit } = volume;
   const { slice, row, column } = geometry.direction;
-  const formatDoubles = (values: readonly number[], shape: readonly number[]): Uint8Array =>
-    joinBytes([formatNpyHeader("float64", shape), new Uint8Array(Float64Array.from(values).buffer)]);
   const bytes = zipSync(
     {
       "data.npy": formatNpy(data, options.sampleType ?? chooseSampleType(data), geometry.size),
@@ -156,13 +162,12 @@ export function writeNpz(volume: Volume, options: WriteVolumeOptions = {}): read
             "origin.npy": formatDoubles(geometry.originMm, [3]),
             "direction.npy": formatDoubles([...slice, ...row, ...column], [3, 3]),
           }),
-      "unit.npy": formatText(unit),
+      "unit.npy": formatScalarText(unit),
       ...(options.description === undefined
         ? {}
-        : { "description.npy": formatText(formatDescription(options.description)) }),
+        : { "description.npy": formatScalarText(formatDescription(options.description)) }),
     },
-    // The earliest moment of the format, in the local zone as it demands.
-    { level: COMPRESSION_LEVEL, mtime: new Date(1980, 0, 1) },
+    { level: COMPRESSION_LEVEL, mtime: ZIP_MOMENT },
   );
   return [{ name: `${options.baseName ?? "volume"}.npz`, bytes }];
 }
