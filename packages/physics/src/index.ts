@@ -2,6 +2,8 @@
  * `@alara/physics`: materials, spectra, phantoms, scanners, projectors, noise and whole scans of CT. Reconstruction
  * and low-dose insertion, which needs it, live in `@alara/recon`. One folder per concept; each lists its own exports.
  */
+
+export * from "./dose/index.ts";
 export { PhysicsError, type PhysicsErrorCode } from "./errors.ts";
 export * from "./materials/index.ts";
 export * from "./noise/index.ts";

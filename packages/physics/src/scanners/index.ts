@@ -1,9 +1,30 @@
 /** Exports of scanners, geometries and rays. */
+export {
+  type ArcDetector,
+  computeArcChannelAngles,
+  type EquiangularFit,
+  fitEquiangularGeometry,
+  resampleChannels,
+  tomotherapyArc,
+} from "./arc-detector.ts";
+export {
+  createHelicalGeometry,
+  createPosedGeometry,
+  type HelicalOptions,
+  type ViewPerturbation,
+} from "./posed-geometry.ts";
 export { createRayCaster, type RayCaster, type SourceShift } from "./rays.ts";
 export {
+  type ConeFlatGeometryOptions,
+  type ConeGeometryOptions,
+  createConeCurvedGeometry,
+  createConeFlatGeometry,
+  createFanFlatGeometry,
+  createParallelGeometry,
   createScanGeometry,
-  getRayAngleRad,
+  type FlatGeometryOptions,
+  type ParallelGeometryOptions,
   type ScanGeometryOptions,
-  type Scanner,
-  scanners,
-} from "./scanners.ts";
+} from "./scan-geometries.ts";
+export type { FlatPanelScanner, Scanner } from "./scanner.ts";
+export { flatPanelScanners, getRayAngleRad, scanners } from "./scanners.ts";
