@@ -67,7 +67,9 @@ describe("estimateEffectiveDose", () => {
       factorMSvPerMGyCm: 0.014,
       phantomDiameterMm: 320,
     });
-    expect(getEffectiveDoseFactor("head", "adult").phantomDiameterMm).toBe(160);
+    for (const region of ["head", "head-neck", "neck"] as const) {
+      expect(getEffectiveDoseFactor(region, "adult").phantomDiameterMm).toBe(160);
+    }
   });
 
   it("refuses what it cannot know", () => {

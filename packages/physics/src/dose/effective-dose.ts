@@ -91,8 +91,8 @@ function checkRegion(region: string): asserts region is BodyRegion {
  * 10-year-old and the adult only where both refer to the same cylinder, else the 10-year-old's factor is taken.
  *
  * @throws PhysicsError `OUT_OF_RANGE` for ages that are negative or not numbers, or unknown regions
- * @remarks The factors of the table refer to the 160 mm cylinder for children of all regions and for the adult head
- * and head with neck; to the 320 mm cylinder for the adult's neck, chest, abdomen and trunk. Scanners report
+ * @remarks The factors of the table refer to the 160 mm cylinder for children of all regions and for the adult's
+ * head and neck; to the 320 mm cylinder for the adult's chest, abdomen and trunk. Scanners report
  * children's bodies often for 320 mm: such a product would be read low by about half.
  */
 export function getEffectiveDoseFactor(region: BodyRegion, age: ReferenceAge | number): EffectiveDoseFactor {
@@ -129,7 +129,7 @@ export function getEffectiveDoseFactor(region: BodyRegion, age: ReferenceAge | n
 }
 
 function getPhantomDiameterMm(region: BodyRegion, isAdult: boolean): DosimetryPhantomMm {
-  return isAdult && region !== "head" && region !== "head-neck" ? 320 : 160;
+  return isAdult && (region === "chest" || region === "abdomen-pelvis" || region === "trunk") ? 320 : 160;
 }
 
 /**
