@@ -103,7 +103,14 @@ export function prepareSolid(
         const a = du * du + dv * dv + kappa * dw * dw - dr * dr;
         const b = u * du + v * dv + kappa * w * dw - r * dr;
         const c = u * u + v * v + kappa * w * w - r * r;
-        const discriminant = b * b - a * c;
+        // b² − ac by the form's 2 × 2 minors: no cancellation for lines through the apex or far-off tangents.
+        const uv = u * dv - v * du;
+        const vw = v * dw - w * dv;
+        const wu = w * du - u * dw;
+        const ru = r * du - u * dr;
+        const rv = r * dv - v * dr;
+        const rw = r * dw - w * dr;
+        const discriminant = ru * ru + rv * rv - uv * uv + kappa * (rw * rw - vw * vw - wu * wu);
         if (a > 0) {
           if (discriminant <= 0) return false;
           const root = Math.sqrt(discriminant);
