@@ -12,7 +12,8 @@ export type PhysicsErrorCode =
   | "ENERGY_OUT_OF_TABLE"
   | "BAD_SPECTRUM"
   | "BAD_MATERIAL"
-  | "BAD_PROJECTIONS";
+  | "BAD_PROJECTIONS"
+  | "UNSUPPORTED_GEOMETRY";
 
 /** Error of the `physics` package. */
 export class PhysicsError extends AlaraError<PhysicsErrorCode> {}
