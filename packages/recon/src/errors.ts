@@ -9,6 +9,8 @@ export type ReconErrorCode =
   | "OUT_OF_RANGE"
   | "NON_FINITE"
   | "INCOMPLETE_TURN"
+  | "TOO_FEW_VIEWS"
+  | "UNEVEN_ANGLES"
   | "TRUNCATED"
   | "UNSUPPORTED_GEOMETRY"
   | "TOO_LITTLE_MEMORY"

@@ -1,6 +1,25 @@
 /** Exports of filtered back-projection. */
-export { backprojectFanArcReference } from "./fan-backprojection.ts";
+export {
+  createDetectorLine,
+  type DetectorLine,
+  type FbpGeometry,
+  getFanAngleRad,
+} from "./detector-line.ts";
+export type { FbpEngine } from "./engine.ts";
 export { createFanFilter, type FanFilter, getDetectorNyquistPerMm } from "./fan-filter.ts";
 export { type FbpOptions, reconstructFbp } from "./fbp.ts";
-export type { FbpPlan } from "./plan.ts";
-export { type RampWindow, rampWindows } from "./windows.ts";
+export { fbpEngines } from "./fbp-engines.ts";
+export { estimateFbpMemory, type FbpMemory } from "./fbp-memory.ts";
+export {
+  createFbpPlan,
+  type FbpPlan,
+  type FbpPlanOptions,
+  getPlanRows,
+  selectPlanSlices,
+  selectPlanViews,
+} from "./plan.ts";
+export { computeOffsetWeight, computeOverlapWeight, computeParkerWeight } from "./redundancy-weights.ts";
+export { referenceEngine } from "./reference-engine.ts";
+export { createPlanFilter, createRowFilter, type PlanFilter, type RowFilter } from "./row-filter.ts";
+export type { DetectorOffsetMode } from "./view-weights.ts";
+export { cutWindow, type RampWindow, rampWindows } from "./windows.ts";

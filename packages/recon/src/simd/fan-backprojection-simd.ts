@@ -35,7 +35,7 @@ const BLOCK_ROWS = 16;
 export function createFastBackprojector(
   geometry: FanArcGeometry,
   grid: PlaneGrid,
-  filter: FanFilter,
+  filter: Pick<FanFilter, "samples" | "centre" | "samplePitchRad">,
 ): FastBackprojector {
   const views = geometry.anglesRad.length;
   const stride = filter.samples + 2 * PADDING;
