@@ -162,7 +162,10 @@ function checkSamples(what: string, samples: RealArray, length: number, isPositi
   }
   if (!isFiniteArray(samples)) {
     const index = samples.findIndex((value: number) => !Number.isFinite(value));
-    throw new ReconError("NON_FINITE", `${what}[${index}] is ${samples[index]}; mend or mask such samples first`);
+    throw new ReconError(
+      "NON_FINITE",
+      `${what}[${index}] is ${samples[index]}; mend or mask such samples first`,
+    );
   }
   if (isPositive) {
     const index = samples.findIndex((value: number) => value < 0);
@@ -240,7 +243,11 @@ export async function runIterations<A extends RealArray>(
     options.onIteration?.({ iteration, objective, residualNorm, gap, image });
     options.onProgress?.({ phase: "iterating", done: iteration, total, unit: "iterations" });
     if (figures.isConverged) return finish(iteration, "converged");
-    if (options.discrepancy !== undefined && residualNorm !== undefined && residualNorm <= options.discrepancy) {
+    if (
+      options.discrepancy !== undefined &&
+      residualNorm !== undefined &&
+      residualNorm <= options.discrepancy
+    ) {
       return finish(iteration, "discrepancy");
     }
     if (options.gapTolerance !== undefined && gap !== undefined && objective !== undefined) {
@@ -248,7 +255,8 @@ export async function runIterations<A extends RealArray>(
     }
     if (options.objectiveChange !== undefined && objectives.length >= 2 && objective !== undefined) {
       const change = Math.abs(objective - objectives[objectives.length - 2]);
-      if (change <= options.objectiveChange * Math.abs(objective)) return finish(iteration, "objective-change");
+      if (change <= options.objectiveChange * Math.abs(objective))
+        return finish(iteration, "objective-change");
     }
     if (previous !== undefined) {
       const limit = (options.relativeChange ?? 0) ** 2 * sumSquares(image);

@@ -59,9 +59,16 @@ export function orderSubsets(count: number, order: SubsetOrder = "golden-ratio")
  * @returns the view numbers of each subset
  * @throws ReconError `OUT_OF_RANGE`
  */
-export function divideViews(views: number, count: number, order?: SubsetOrder): readonly (readonly number[])[] {
+export function divideViews(
+  views: number,
+  count: number,
+  order?: SubsetOrder,
+): readonly (readonly number[])[] {
   if (!(count <= views)) {
-    throw new ReconError("OUT_OF_RANGE", `${count} subsets of ${views} views; pass at most one subset per view`);
+    throw new ReconError(
+      "OUT_OF_RANGE",
+      `${count} subsets of ${views} views; pass at most one subset per view`,
+    );
   }
   return orderSubsets(count, order).map((first) => {
     const members: number[] = [];

@@ -16,6 +16,11 @@ export interface TvGrid {
   readonly axisWeights?: readonly [number, number, number];
 }
 
+/** A grid with or without weights. */
+export function createTvGrid(size: TvGrid["size"], axisWeights?: TvGrid["axisWeights"]): TvGrid {
+  return axisWeights === undefined ? { size } : { size, axisWeights };
+}
+
 /** ‖∇‖² ≤ 4 Σ w² over the axes of more than one sample: 8 in 2D, 12 in 3D. */
 export function boundGradientNormSquared(grid: TvGrid): number {
   let sum = 0;
@@ -107,7 +112,8 @@ export function addDivergence(out: RealArray, y: TvField, factor: number, grid: 
   for (let s = 0, i = 0; s < slices; s++) {
     for (let r = 0; r < rows; r++) {
       for (let c = 0; c < columns; c++, i++) {
-        let sum = wc * (column[i] - (c > 0 ? column[i - 1] : 0)) + wr * (row[i] - (r > 0 ? row[i - columns] : 0));
+        let sum =
+          wc * (column[i] - (c > 0 ? column[i - 1] : 0)) + wr * (row[i] - (r > 0 ? row[i - columns] : 0));
         if (slices > 1) sum += ws * (slice[i] - (s > 0 ? slice[i - plane] : 0));
         out[i] += factor * sum;
       }
@@ -359,7 +365,8 @@ export function denoiseTv<A extends RealArray>(f: A, options: DenoiseTvOptions):
       `image has ${f.length} samples but size ${size.join(" × ")} = ${size[0] * size[1] * size[2]}`,
     );
   }
-  if (!isFiniteArray(f)) throw new ReconError("NON_FINITE", "the image has NaN or infinite samples; mend them first");
+  if (!isFiniteArray(f))
+    throw new ReconError("NON_FINITE", "the image has NaN or infinite samples; mend them first");
   checkAtLeast("weight", weight, 0, true);
   checkAtLeast("gapTolerance", gapTolerance, 0);
   checkAtLeast("iterations", iterations, 1);
