@@ -124,7 +124,14 @@ export {
 export { detectFormat, findFormatByName, readVolumeFile, volumeFormats } from "./formats/formats.ts";
 export { isOrthogonal } from "./formats/orientation.ts";
 export { isIntegerType, type SampleType } from "./formats/samples.ts";
-export { isSinogram, readSinogram, SINOGRAM_SUFFIX, writeSinogram } from "./formats/sinogram.ts";
+export {
+  isSinogram,
+  readSinogram,
+  SINOGRAM_SUFFIX,
+  type SinogramFacts,
+  type StoredSinogram,
+  writeSinogram,
+} from "./formats/sinogram.ts";
 export { compareNumbered, readTiffStack } from "./formats/tiff.ts";
 export { hasFunctionalGroups, readFrameDataset } from "./images/functional-groups.ts";
 export {

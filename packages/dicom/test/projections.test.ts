@@ -84,14 +84,17 @@ describe("sinogram files", () => {
         const sinogram = fill(geometry, unit);
         const bytes = writeSinogram(sinogram);
         expect(isSinogram(bytes)).toBe(true);
-        expect(await readSinogram(bytes)).toEqual(sinogram);
+        expect(await readSinogram(bytes)).toEqual({ sinogram, facts: {} });
+        const facts = { muWaterPerMm: 0.0193, incidentQuanta: 1e5, electronicNoiseQuanta: 0 };
+        expect(await readSinogram(writeSinogram(sinogram, facts))).toEqual({ sinogram, facts });
+        expect(() => writeSinogram(sinogram, { muWaterPerMm: 0 })).toThrow(/muWaterPerMm/);
         expect(writeSinogram(sinogram)).toEqual(bytes);
       }
     },
   );
 
   it(`read what NumPy wrote (${golden.tool})`, async () => {
-    const sinogram = await readSinogram(fromBase64(golden.sinogram));
+    const { sinogram } = await readSinogram(fromBase64(golden.sinogram));
     expect(sinogram.geometry).toMatchObject({ kind: "fan-flat", channels: 4, channelPitchMm: 1.5 });
     expect(sinogram.slices).toBe(2);
     expect([...sinogram.data]).toEqual(Array.from({ length: 24 }, (_, i) => i / 8));
@@ -101,7 +104,7 @@ describe("sinogram files", () => {
     const sinogram = fill(GEOMETRIES[1]);
     const path = join(folder, "scan.sino.npz");
     await saveSinogram(path, sinogram);
-    expect(await openSinogram(path)).toEqual(sinogram);
+    expect((await openSinogram(path)).sinogram).toEqual(sinogram);
     expect(await isSinogramPath(path)).toBe(true);
     expect(await codeOf(saveSinogram(path, sinogram))).toBe("OUTPUT_NOT_EMPTY");
     expect(await codeOf(saveSinogram(join(folder, "scan.bin"), sinogram))).toBe("UNSUPPORTED_FORMAT");

@@ -120,7 +120,7 @@ function createPlacedGrid(
 export function readScalarText(array: NpyArray | undefined): string | undefined {
   if (array === undefined) return undefined;
   const { bytes, characters = 0 } = array;
-  if (characters < 1 || characters > 512 || bytes.length < 4 * characters) return undefined;
+  if (characters < 1 || characters > 2048 || bytes.length < 4 * characters) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, 4 * characters);
   let text = "";
   for (let i = 0; i < characters; i++) {

@@ -75,15 +75,45 @@ function isKind(value: unknown): value is ScanGeometry["kind"] {
   return typeof value === "string" && Object.hasOwn(FIELDS, value);
 }
 
+/** What a sinogram file may say besides the geometry. */
+export interface SinogramFacts {
+  /** µ of water that these line integrals reconstruct to, 1/mm: what HU need. */
+  readonly muWaterPerMm?: number;
+  /** Quanta per sample without an object, I0, and readout noise σe in quanta: what statistical weights need. */
+  readonly incidentQuanta?: number;
+  readonly electronicNoiseQuanta?: number;
+}
+
+/** A sinogram as a file held it. */
+export interface StoredSinogram {
+  readonly sinogram: Sinogram<"line integral"> | Sinogram<"counts">;
+  readonly facts: SinogramFacts;
+}
+
+const FACTS: readonly (keyof SinogramFacts)[] = ["muWaterPerMm", "incidentQuanta", "electronicNoiseQuanta"];
+
+/** @throws DicomError `INVALID_VALUE` */
+function checkFact(name: keyof SinogramFacts, value: unknown): number {
+  const isGood = typeof value === "number" && Number.isFinite(value);
+  if (!isGood || !(name === "electronicNoiseQuanta" ? value >= 0 : value > 0)) {
+    throw new DicomError(
+      "INVALID_VALUE",
+      `${name} of a sinogram is ${String(value).slice(0, 40)}, not a number > 0`,
+    );
+  }
+  return value;
+}
+
 /**
  * Writes a sinogram.
  *
  * @param sinogram - `"line integral"` or `"counts"`
  * @returns the bytes of the file; the same sinogram gives the same bytes
- * @throws DicomError `UNSUPPORTED_FORMAT` for another unit, `NON_FINITE_VALUE`, `LIMIT_EXCEEDED` from 4 GB on
+ * @throws DicomError `UNSUPPORTED_FORMAT` for another unit, `NON_FINITE_VALUE`, `INVALID_VALUE` for impossible facts,
+ *   `LIMIT_EXCEEDED` from 4 GB on
  * @remarks Round trip tested for every geometry; read with NumPy in the tests' golden file.
  */
-export function writeSinogram(sinogram: Sinogram): Uint8Array {
+export function writeSinogram(sinogram: Sinogram, facts: SinogramFacts = {}): Uint8Array {
   const { geometry, unit, data, slices } = sinogram;
   if (!UNITS.includes(unit)) {
     throw new DicomError(
@@ -102,6 +132,10 @@ export function writeSinogram(sinogram: Sinogram): Uint8Array {
   const fields: Record<string, number> = {};
   for (const name of Object.keys(FIELDS[geometry.kind])) {
     fields[name] = (geometry as unknown as Readonly<Record<string, number>>)[name];
+  }
+  for (const name of FACTS) {
+    const value = facts[name];
+    if (value !== undefined) fields[name] = checkFact(name, value);
   }
   const header = JSON.stringify({ format: FORMAT_NAME, unit, kind: geometry.kind, ...fields });
   const views = geometry.kind === "posed" ? geometry.poses.length / POSE_LENGTH : geometry.anglesRad.length;
@@ -140,7 +174,7 @@ export function isSinogram(bytes: Uint8Array, limits: VolumeLimits = DEFAULT_VOL
 export async function readSinogram(
   bytes: Uint8Array,
   limits: VolumeLimits = DEFAULT_VOLUME_LIMITS,
-): Promise<Sinogram<"line integral"> | Sinogram<"counts">> {
+): Promise<StoredSinogram> {
   const entries = new Map(listZipEntries(bytes, limits).map((entry) => [entry.name, entry] as const));
   const open = async (name: string, maxFileBytes: number): Promise<NpyArray> => {
     const entry: ZipEntry | undefined = entries.get(`${name}.npy`);
@@ -198,7 +232,8 @@ export async function readSinogram(
   const { data, nonFinite } = decodeSamples(array.bytes, "float32", count, array);
   if (nonFinite > 0)
     throw new DicomError("NON_FINITE_VALUE", `${nonFinite} samples of the sinogram are not finite`);
-  return createSinogram(unit, geometry, slices, data) as Sinogram<"line integral"> | Sinogram<"counts">;
+  const sinogram = createSinogram(unit, geometry, slices, data) as StoredSinogram["sinogram"];
+  return { sinogram, facts: header.facts };
 }
 
 /** The header's facts, every number checked. */
@@ -206,6 +241,7 @@ function parseHeader(text: string | undefined): {
   readonly unit: Unit;
   readonly kind: ScanGeometry["kind"];
   readonly fields: Readonly<Record<string, number>>;
+  readonly facts: SinogramFacts;
 } {
   let header: unknown;
   try {
@@ -242,5 +278,7 @@ function parseHeader(text: string | undefined): {
     }
     fields[name] = value;
   }
-  return { unit: unit as Unit, kind, fields };
+  const facts: Partial<Record<keyof SinogramFacts, number>> = {};
+  for (const name of FACTS) if (given[name] !== undefined) facts[name] = checkFact(name, given[name]);
+  return { unit: unit as Unit, kind, fields, facts };
 }

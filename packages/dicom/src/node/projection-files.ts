@@ -7,7 +7,14 @@ import { writeFileAtomically } from "@alara/core/node";
 import { readDicomFile } from "../dataset/read.ts";
 import { DicomError } from "../errors.ts";
 import { DEFAULT_VOLUME_LIMITS, type VolumeLimits } from "../formats/format.ts";
-import { isSinogram, readSinogram, SINOGRAM_SUFFIX, writeSinogram } from "../formats/sinogram.ts";
+import {
+  isSinogram,
+  readSinogram,
+  SINOGRAM_SUFFIX,
+  type SinogramFacts,
+  type StoredSinogram,
+  writeSinogram,
+} from "../formats/sinogram.ts";
 import { DEFAULT_DICOM_LIMITS } from "../limits.ts";
 import {
   assembleCtProjections,
@@ -36,7 +43,7 @@ export async function isSinogramPath(path: string): Promise<boolean> {
 export async function openSinogram(
   path: string,
   limits: VolumeLimits = DEFAULT_VOLUME_LIMITS,
-): Promise<Sinogram<"line integral"> | Sinogram<"counts">> {
+): Promise<StoredSinogram> {
   const info = await stat(path).catch((cause: unknown) => {
     throw new DicomError("INPUT_NOT_FOUND", `there is no file ${path}`, { cause });
   });
@@ -56,7 +63,11 @@ export async function openSinogram(
  * @throws DicomError `OUTPUT_NOT_EMPTY`, `OUTPUT_UNWRITABLE`, `UNSUPPORTED_FORMAT` for another ending, and as
  *   `writeSinogram`
  */
-export async function saveSinogram(path: string, sinogram: Sinogram): Promise<void> {
+export async function saveSinogram(
+  path: string,
+  sinogram: Sinogram,
+  facts: SinogramFacts = {},
+): Promise<void> {
   if (!path.toLowerCase().endsWith(SINOGRAM_SUFFIX)) {
     throw new DicomError(
       "UNSUPPORTED_FORMAT",
@@ -64,7 +75,7 @@ export async function saveSinogram(path: string, sinogram: Sinogram): Promise<vo
     );
   }
   await requireNoFile(path);
-  const bytes = writeSinogram(sinogram);
+  const bytes = writeSinogram(sinogram, facts);
   try {
     await writeFileAtomically(path, bytes);
   } catch (cause) {
