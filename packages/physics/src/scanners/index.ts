@@ -1,4 +1,5 @@
 /** Exports of scanners, geometries and rays. */
+
 export {
   type ArcDetector,
   computeArcChannelAngles,
@@ -7,6 +8,7 @@ export {
   resampleChannels,
   tomotherapyArc,
 } from "./arc-detector.ts";
+export { measureScanCoverage, type ScanCoverage } from "./coverage.ts";
 export {
   createHelicalGeometry,
   createPosedGeometry,
