@@ -13,8 +13,9 @@
  *
  * A place p on the detector is sample p / samplePitch + centre and row v / rowPitchMm + rowCentre. Linear
  * interpolation between samples and zero outside them (tomography.md §2.3). The filter multiplies the transform of the
- * weighted row, zero-padded to `fftLength`, by `response`; oversampling 2 pads the product with zeros to twice the
- * length (half of the middle frequency to each side, everything times 2), so sample 2c lies on channel c.
+ * weighted row, with `padding` zeros before and after it and more up to `fftLength`, by `response`; oversampling 2 pads the product with zeros to twice the
+ * length (half of the middle frequency to each side, everything times 2), so sample
+ * 2 (c + padding[0]) lies on channel c.
  */
 import { type GridGeometry, selectViews } from "@alara/core";
 import { createVolumeGrid, type VolumeGrid } from "@alara/physics";
@@ -40,11 +41,16 @@ export interface FbpPlan {
   readonly viewWeights?: Float64Array;
   /** Gain of the filter at each of `fftLength` frequencies, real and even, pitch and window included. */
   readonly response: Float64Array;
-  /** Power of two, at least twice the channels. */
+  /** Power of two, at least twice the channels and padding. */
   readonly fftLength: number;
+  /**
+   * Channels of zeros before the first and after the last channel that are filtered and back-projected too: the
+   * shorter side of a displaced detector, where the filtered row is not zero. Else `[0, 0]`.
+   */
+  readonly padding: readonly [number, number];
   /** Filtered samples per channel. */
   readonly oversampling: 1 | 2;
-  /** Filtered samples per row: channels × oversampling. */
+  /** Filtered samples per row: (padding[0] + channels + padding[1]) × oversampling. */
   readonly samples: number;
   /** Place of the central ray (parallel: of the axis) among the filtered samples. */
   readonly centre: number;
@@ -118,22 +124,24 @@ export function createFbpPlan(
   }
   const line = createDetectorLine(geometry);
   const window = resolveRampWindow(options.window, options.cutoff);
-  const { weights, scale, scan, isDisplaced } = createViewWeights(
+  const { weights, scale, scan, isDisplaced, padding } = createViewWeights(
     geometry,
     line,
     grid,
     options.detectorOffset ?? "auto",
   );
+  const width = padding[0] + geometry.channels + padding[1];
   return {
     geometry,
     grid,
     preWeights: createPreWeights(geometry, line),
     ...(weights === undefined ? {} : { viewWeights: weights }),
-    response: createRampResponse(line, geometry.channels, window),
-    fftLength: getFilterLength(geometry.channels),
+    response: createRampResponse(line, width, window),
+    fftLength: getFilterLength(width),
+    padding,
     oversampling,
-    samples: geometry.channels * oversampling,
-    centre: line.centre * oversampling,
+    samples: width * oversampling,
+    centre: (line.centre + padding[0]) * oversampling,
     samplePitch: line.pitch / oversampling,
     rowCentre: line.rowCentre,
     rowPitchMm: line.rowPitchMm,

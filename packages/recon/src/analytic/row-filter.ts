@@ -32,9 +32,15 @@ export interface RowFilter {
 /**
  * Prepares the filter of a response.
  *
- * @param response - real and even, a power of two in length and at least twice the channels
+ * @param response - real and even, a power of two in length and at least twice the channels and padding
+ * @param padding - channels of zeros before and after the data that are filtered too; default none
  */
-export function createRowFilter(response: Float64Array, channels: number, oversampling: 1 | 2): RowFilter {
+export function createRowFilter(
+  response: Float64Array,
+  channels: number,
+  oversampling: 1 | 2,
+  padding: readonly [number, number] = [0, 0],
+): RowFilter {
   const { length } = response;
   const fineLength = oversampling * length;
   const plan = createFftPlan(length);
@@ -44,7 +50,8 @@ export function createRowFilter(response: Float64Array, channels: number, oversa
   const fineReal = oversampling === 1 ? real : new Float64Array(fineLength);
   const fineImaginary = oversampling === 1 ? imaginary : new Float64Array(fineLength);
   const half = length / 2;
-  const samples = channels * oversampling;
+  const [lead, tail] = padding;
+  const samples = (lead + channels + tail) * oversampling;
 
   const transformRows = (): void => {
     transformForward(plan, real, imaginary);
@@ -71,12 +78,12 @@ export function createRowFilter(response: Float64Array, channels: number, oversa
 
   return {
     filterPair(a, b, weightsA, weightsB, outA, outB) {
+      real.fill(0);
+      imaginary.fill(0);
       for (let c = 0; c < channels; c++) {
-        real[c] = a[c] * weightsA[c];
-        imaginary[c] = b[c] * weightsB[c];
+        real[lead + c] = a[c] * weightsA[c];
+        imaginary[lead + c] = b[c] * weightsB[c];
       }
-      real.fill(0, channels);
-      imaginary.fill(0, channels);
       transformRows();
       for (let s = 0; s < samples; s++) {
         outA[s] = fineReal[s];
@@ -117,7 +124,7 @@ export function createPlanFilter(plan: FbpPlan): PlanFilter {
   const { preWeights, viewWeights } = plan;
   const { channels } = plan.geometry;
   const rows = preWeights.length / channels;
-  const filter = createRowFilter(plan.response, channels, plan.oversampling);
+  const filter = createRowFilter(plan.response, channels, plan.oversampling, plan.padding);
   const weightsA = new Float64Array(channels);
   const weightsB = new Float64Array(channels);
   const loadWeights = (line: number, target: Float64Array): void => {

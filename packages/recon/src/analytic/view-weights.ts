@@ -21,6 +21,8 @@ export interface ViewWeights {
   readonly scan: "full" | "short" | "half";
   /** Whether displaced-detector weights are in. */
   readonly isDisplaced: boolean;
+  /** Channels that make a displaced detector reach as far on both sides; else `[0, 0]`. */
+  readonly padding: readonly [number, number];
 }
 
 /** Share of the longer side by which the shorter one must fall short to count as displaced. */
@@ -68,9 +70,11 @@ export function createViewWeights(
   if (isShort) checkShortScan(geometry, line, grid, rangeRad, isDisplaced);
 
   const scan = isShort ? "short" : isParallel && rangeRad < 1.5 * Math.PI ? "half" : "full";
+  const missing = isDisplaced ? Math.ceil(Math.abs(high - low)) : 0;
+  const padding = [low < high ? missing : 0, low < high ? 0 : missing] as const;
   // Each line counts once: over all views of whole periods the weights' mean is 1 when the sum is scaled by π/views.
   const scale = (isShort ? rangeRad : Math.PI) / views;
-  if (coverage === "full" && sampling.isEven && !isDisplaced) return { scale, scan, isDisplaced };
+  if (coverage === "full" && sampling.isEven && !isDisplaced) return { scale, scan, isDisplaced, padding };
   const weights = new Float64Array(views * channels);
   const side = high >= low ? 1 : -1;
   const overlap = Math.min(low, high);
@@ -91,7 +95,7 @@ export function createViewWeights(
       weights[v * channels + c] = weight;
     }
   }
-  return { weights, scale, scan, isDisplaced };
+  return { weights, scale, scan, isDisplaced, padding };
 }
 
 function checkShortScan(
