@@ -48,7 +48,10 @@ export interface WasmScratch {
    * @throws CoreError `OUT_OF_MEMORY`
    */
   allocate(byteLength: number): number;
+  /** The same memory from here on: what the result allocates is free again for the next one. */
+  nest(): WasmScratch;
   viewFloat32(byteOffset: number, length: number): Float32Array;
+  viewFloat64(byteOffset: number, length: number): Float64Array;
   viewInt32(byteOffset: number, length: number): Int32Array;
   /**
    * Runs all jobs and waits. Each function gets the thread's number (0 … threads − 1) before the job's values.
@@ -170,25 +173,28 @@ export function createWasmPool(options: WasmPoolOptions = {}): WasmPool {
       throw error;
     }
   };
+  const createScratch = (start: number): WasmScratch => {
+    let top = start;
+    return {
+      threads,
+      allocate(byteLength) {
+        const offset = top;
+        top = Math.ceil((top + byteLength) / ALIGNMENT) * ALIGNMENT;
+        // Kernels read whole vectors, a little past the last value.
+        growWasmMemory(getMemory(), top + ALIGNMENT);
+        return offset;
+      },
+      nest: () => createScratch(top),
+      viewFloat32: (byteOffset, length) => new Float32Array(getMemory().buffer, byteOffset, length),
+      viewFloat64: (byteOffset, length) => new Float64Array(getMemory().buffer, byteOffset, length),
+      viewInt32: (byteOffset, length) => new Int32Array(getMemory().buffer, byteOffset, length),
+      run,
+    };
+  };
   return {
     threads,
     use(work) {
-      const turn = last.then(() => {
-        let top = WASM_HEAP_BASE;
-        return work({
-          threads,
-          allocate(byteLength) {
-            const offset = top;
-            top = Math.ceil((top + byteLength) / ALIGNMENT) * ALIGNMENT;
-            // Kernels read whole vectors, a little past the last value.
-            growWasmMemory(getMemory(), top + ALIGNMENT);
-            return offset;
-          },
-          viewFloat32: (byteOffset, length) => new Float32Array(getMemory().buffer, byteOffset, length),
-          viewInt32: (byteOffset, length) => new Int32Array(getMemory().buffer, byteOffset, length),
-          run,
-        });
-      });
+      const turn = last.then(() => work(createScratch(WASM_HEAP_BASE)));
       last = turn.catch(() => {});
       return turn;
     },

@@ -2,5 +2,6 @@
 export {
   createFastBackprojector,
   type FastBackprojector,
-  type RowSpans,
 } from "./fan-backprojection-simd.ts";
+export type { RowSpans } from "./planar-engine.ts";
+export { createSimdEngine, type SimdEngineOptions, simdEngine } from "./simd-engine.ts";
