@@ -1,4 +1,5 @@
 /** Exports of noise of measurements and its measurement. */
+export { drawBinomial } from "./binomial.ts";
 export {
   type CountModel,
   checkCountModel,
@@ -35,3 +36,8 @@ export {
   type NoiseTile,
   type SeriesNoise,
 } from "./series-noise.ts";
+export {
+  insertSinogramNoise,
+  type LowDoseSinogram,
+  type SinogramInsertionOptions,
+} from "./sinogram-insertion.ts";
