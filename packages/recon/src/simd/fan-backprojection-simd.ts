@@ -1,16 +1,15 @@
 /**
- * The fast fan-arc back-projector: WebAssembly SIMD, four slices at once, float32. Each slice has its own lane,
+ * Fan-arc back-projection of views that the caller filters, four slices at once in the calling thread: the kernel of
+ * planar-engine.ts without its filter, for what mixes its own steps in (low-dose insertion). Each slice has its own lane,
  * so a slice's result does not depend on its neighbours in the batch. Agrees with the float64 reference to
  * 2e-4 of the image's largest value (float32 sample positions: 1e-4 of a sample).
  */
 import { createWasmKernel, type FanArcGeometry } from "@alara/core";
 import type { PlaneGrid } from "@alara/physics";
-import { kernelBase64 } from "../../generated/backproject.ts";
+import { kernelBase64 } from "../../generated/planar.ts";
 import type { FanFilter } from "../analytic/fan-filter.ts";
 import { ReconError } from "../errors.ts";
-
-/** Columns `[first, end)` of each row that are computed. */
-export type RowSpans = Int32Array;
+import { PLACE_BYTES, type RowSpans } from "./planar-engine.ts";
 
 /** Back-projects up to four slices at once; owns its WebAssembly memory, freed with the object. */
 export interface FastBackprojector {
@@ -52,7 +51,8 @@ export function createFastBackprojector(
   const spansOffset = anglesOffset + views * 8;
   const imageOffset = Math.ceil((spansOffset + grid.rows * 8) / 16) * 16;
   const sinogramOffset = imageOffset + grid.rows * columnsPadded * 16;
-  kernel.reserve(sinogramOffset + views * stride * 16);
+  const workOffset = sinogramOffset + views * stride * 16;
+  kernel.reserve(workOffset + PLACE_BYTES);
   const angles = kernel.viewFloat32(anglesOffset, views * 2);
   for (let v = 0; v < views; v++) {
     angles[2 * v] = Math.cos(geometry.anglesRad[v]);
@@ -73,23 +73,11 @@ export function createFastBackprojector(
       }
       image.fill(0);
       for (let start = 0; start < grid.rows; start += BLOCK_ROWS) {
-        kernel.functions.backproject(
-          sinogramOffset,
-          stride,
-          views,
-          anglesOffset,
-          imageOffset,
-          columnsPadded,
-          spansOffset,
-          start,
-          Math.min(grid.rows, start + BLOCK_ROWS),
-          grid.firstRowMm,
-          grid.rowSpacingMm,
-          grid.firstColumnMm,
-          grid.columnSpacingMm,
-          geometry.sourceToIsoMm,
-          1 / filter.samplePitchRad,
-          filter.centre + PADDING,
+        kernel.functions.backprojectFanArc(
+          ...[0, sinogramOffset, 1, 0, stride, 0, views, anglesOffset],
+          ...[imageOffset, 0, columnsPadded, spansOffset, start, Math.min(grid.rows, start + BLOCK_ROWS)],
+          ...[grid.firstRowMm, grid.rowSpacingMm, grid.firstColumnMm, grid.columnSpacingMm],
+          ...[geometry.sourceToIsoMm, 1 / filter.samplePitchRad, filter.centre + PADDING, workOffset],
         );
       }
     },

@@ -27,7 +27,7 @@ const FILTER_VIEWS = 32;
 /** Image rows per back-projection job. */
 const BAND_ROWS = 16;
 /** Bytes per thread that the back-projection kernel keeps places and weights in. */
-const PLACE_BYTES = 768;
+export const PLACE_BYTES = 768;
 
 /** Functions of the kernel by geometry. */
 export const PLANAR_FUNCTIONS = {
