@@ -28,7 +28,7 @@ export interface TvMethodOptions<A extends RealArray = RealArray> extends Iterat
 
 /** Options of {@link solveFistaTv}. */
 export interface FistaTvOptions<A extends RealArray = RealArray> extends TvMethodOptions<A>, StepOptions {
-  /** Rounds of FGP per iteration, started from the last dual field; default 20. */
+  /** Rounds of FGP per iteration, started from the last dual field; default 10. */
   readonly innerIterations?: number;
 }
 
@@ -44,7 +44,7 @@ export async function solveFistaTv<A extends RealArray>(
   problem: IterativeProblem<A>,
   options: FistaTvOptions<A> = {},
 ): Promise<IterativeResult<A>> {
-  const { tvWeight = 0.01, innerIterations = 20, nonNegative = true } = options;
+  const { tvWeight = 0.01, innerIterations = 10, nonNegative = true } = options;
   checkAtLeast("tvWeight", tvWeight, 0, true);
   checkAtLeast("innerIterations", innerIterations, 1);
   const x = prepareStart(problem, options);
