@@ -1,5 +1,6 @@
 /** Exports of phantoms with exact line integrals and voxels. */
 
+export * from "./anatomy/index.ts";
 export { type BodyPhantomOptions, createRandomBodyPhantom } from "./body-phantom.ts";
 export { type ConvexSolid, prepareSolid, type SolidBounds } from "./convex-solid.ts";
 export {
