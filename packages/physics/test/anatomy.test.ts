@@ -16,7 +16,6 @@ import {
   createSolidTracer,
   createThoraxPhantom,
   type Material,
-  mixByVolume,
   tissues,
 } from "../src/index.ts";
 
@@ -100,7 +99,7 @@ describe.each([...anatomicalPhantoms.entries()])("anatomical phantom %s", (_name
   it("labels every solid and sums weight fractions to 1", () => {
     for (const solid of phantom.solids) {
       expect(solid.label).toBeTruthy();
-      expect(sum(solid.content.components.map((c) => c.weightFraction))).toBeCloseTo(1, 3);
+      expect(sum(solid.content.components.map((c) => c.weightFraction))).toBeCloseTo(1, 6);
     }
   });
 
@@ -234,7 +233,7 @@ describe("createMousePhantom", () => {
 });
 
 describe("mixtures", () => {
-  it("keep mass: 10 mg/mL iodine, hydroxyapatite by volume, shares that must sum to 1", () => {
+  it("keep mass: 10 mg/mL iodine, hydroxyapatite by volume", () => {
     const blood = createContrastBlood(10);
     const iodine = blood.components.find(({ substance }) => substance === "iodine")!;
     expect(iodine.weightFraction * blood.densityGPerCm3).toBeCloseTo(0.01, 12);
@@ -242,8 +241,6 @@ describe("mixtures", () => {
     const mineral = plaque.components.find(({ substance }) => substance === "hydroxyapatite")!;
     expect(mineral.weightFraction * plaque.densityGPerCm3).toBeCloseTo(0.8, 12);
     expect(createContrastBlood(0)).toBe(tissues.blood);
-    expect(tissues.spongiosa.densityGPerCm3).toBeCloseTo(1.18, 2);
-    expect(() => mixByVolume("half", [{ material: tissues.water, volumeFraction: 0.5 }])).toThrow(/sum to 1/);
     expect(() => createCalcifiedTissue(4000)).toThrow(/hydroxyapatite 4000/);
   });
 });

@@ -9,11 +9,4 @@ export { createMousePhantom, type MousePhantomOptions } from "./mouse-phantom.ts
 export { createPelvisPhantom, type PelvisPhantomOptions } from "./pelvis-phantom.ts";
 export { type AnatomicalPhantomEntry, anatomicalPhantoms } from "./registry.ts";
 export { createThoraxPhantom, type NoduleOptions, type ThoraxPhantomOptions } from "./thorax-phantom.ts";
-export {
-  createCalcifiedTissue,
-  createContrastBlood,
-  mixByVolume,
-  type TissueName,
-  tissues,
-  type VolumeShare,
-} from "./tissues.ts";
+export { createCalcifiedTissue, createContrastBlood, type TissueName, tissues } from "./tissues.ts";
