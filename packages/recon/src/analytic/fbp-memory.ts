@@ -22,13 +22,15 @@ export interface FbpMemory {
  * Estimates the memory of one run of an engine.
  *
  * @param plan - of the views and slices that are held at once
+ * @param measuredBytes - measured projections that are held beside those of the plan (an extended copy); default 0
  * Tested against the sizes of the arrays that are allocated.
  */
-export function estimateFbpMemory(plan: FbpPlan, engine: FbpEngine): FbpMemory {
+export function estimateFbpMemory(plan: FbpPlan, engine: FbpEngine, measuredBytes = 0): FbpMemory {
   const { geometry, grid } = plan;
   const views = geometry.anglesRad.length;
   const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
-  const projectionBytes = 4 * views * geometry.channels * (isCone ? geometry.rows : grid.slices);
+  const projectionBytes =
+    measuredBytes + 4 * views * geometry.channels * (isCone ? geometry.rows : grid.slices);
   const volumeBytes = 4 * grid.slices * grid.rows * grid.columns;
   const engineBytes = engine.estimateBytes(plan);
   const planBytes =

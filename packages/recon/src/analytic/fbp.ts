@@ -17,9 +17,10 @@ import type { FbpEngine } from "./engine.ts";
 import { fbpEngines } from "./fbp-engines.ts";
 import { checkFbpMemory, estimateFbpMemory } from "./fbp-memory.ts";
 import { createFbpPlan, type FbpPlanOptions } from "./plan.ts";
+import { getExtension, prepareProjections, type TruncationOptions } from "./projection-checks.ts";
 
 /** Options of {@link reconstructFbp}. */
-export interface FbpOptions extends FbpPlanOptions, LongWorkOptions {
+export interface FbpOptions extends FbpPlanOptions, TruncationOptions, LongWorkOptions {
   /** Where to reconstruct; planar scans: as many slices as the sinogram. */
   readonly grid: GridGeometry;
   /**
@@ -42,7 +43,8 @@ export function resolveFbpEngine(engine: string | FbpEngine = "simd"): FbpEngine
  *
  * @param sinogram - line integrals, planar `[slice][view][channel]`, cone `[view][row][channel]`
  * @returns attenuation in 1/mm, `[slice][row][column]`, on `options.grid`
- * @throws ReconError `SHAPE_MISMATCH`, `NON_FINITE`, `TOO_LITTLE_MEMORY` and what {@link createFbpPlan} throws
+ * @throws ReconError `SHAPE_MISMATCH`, `NON_FINITE`, `TRUNCATED`, `TOO_LITTLE_MEMORY` and what {@link createFbpPlan}
+ *   throws
  * @remarks Feldkamp's cone reconstruction is exact in the plane of the source and falls off away from it.
  * Tested: interior bias ≤ 1e-4 in every geometry (cones: in the plane of the source), scikit-image's tolerances,
  * closed forms of noise and sharpness, engines against each other.
@@ -52,50 +54,36 @@ export async function reconstructFbp(
   options: FbpOptions,
 ): Promise<Volume<"1/mm">> {
   const { geometry, data } = sinogram;
-  const plan = createFbpPlan(geometry, options.grid, options);
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
-  const perSlice = countScanSamples(geometry);
-  if (data.length !== sinogram.slices * perSlice || (isCone ? 1 : options.grid.size[0]) !== sinogram.slices) {
+  const measured = createFbpPlan(geometry, options.grid, options);
+  checkSlices(geometry, sinogram.slices, options.grid);
+  if (data.length !== sinogram.slices * countScanSamples(geometry)) {
     throw new ReconError(
       "SHAPE_MISMATCH",
-      `sinogram has ${data.length} samples for ${sinogram.slices} slices × ${geometry.anglesRad.length} views × ${countDetectorRows(geometry)} rows × ${geometry.channels} channels and the grid ${options.grid.size[0]} slices; make them agree`,
+      `sinogram has ${data.length} samples but ${sinogram.slices} slices × ${geometry.anglesRad.length} views × ${countDetectorRows(geometry)} rows × ${geometry.channels} channels are ${sinogram.slices * countScanSamples(geometry)}; pass data of that length or the right geometry`,
     );
   }
-  checkFiniteProjections(data, geometry, 0);
+  const extension = options.truncation === "extrapolate" ? getExtension(measured) : undefined;
+  const plan = extension === undefined ? measured : createFbpPlan(extension.geometry, options.grid, options);
   const engine = resolveFbpEngine(options.engine);
   checkFbpMemory(
-    estimateFbpMemory(plan, engine),
+    estimateFbpMemory(plan, engine, extension === undefined ? 0 : 4 * data.length),
     options.memoryLimitBytes ?? Number.POSITIVE_INFINITY,
     "reconstruct slab by slab with reconstructFbpSlabs, or on a smaller grid",
   );
+  const projections = prepareProjections(data, measured, 0, options, extension);
   const volume = createVolume("1/mm", options.grid);
-  await engine.run(plan, data, volume.data, options);
+  await engine.run(plan, projections, volume.data, options);
   return volume;
 }
 
-/**
- * Refuses data with holes: one NaN would spread over the whole image.
- *
- * @param start - number of the first slice (planar) or view (cone) in `data`, for the message
- * @throws ReconError `NON_FINITE`
- */
-export function checkFiniteProjections(data: Float32Array, geometry: FbpGeometry, start: number): void {
-  // A sum is finite unless a term is not (or it overflows, which the search then clears).
-  let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += data[i];
-  if (Number.isFinite(sum)) return;
-  const i = data.findIndex((value) => !Number.isFinite(value));
-  if (i < 0) return;
-  const { channels } = geometry;
-  const rows = countDetectorRows(geometry);
-  const views = geometry.anglesRad.length;
+/** @throws ReconError `SHAPE_MISMATCH` unless planar scans have as many slices as the grid and cone scans one */
+export function checkSlices(geometry: FbpGeometry, slices: number, grid: GridGeometry): void {
   const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
-  const line = Math.floor(i / channels);
-  const where = isCone
-    ? `view ${start + Math.floor(line / rows)}, row ${line % rows}`
-    : `slice ${start + Math.floor(line / views)}, view ${line % views}`;
+  if (slices === (isCone ? 1 : grid.size[0])) return;
   throw new ReconError(
-    "NON_FINITE",
-    `the sample of ${where}, channel ${i % channels} is ${data[i]}; repair dead channels and clamp the logarithm before reconstructing`,
+    "SHAPE_MISMATCH",
+    isCone
+      ? `a ${geometry.kind} scan is one scan of the whole volume, but ${slices} slices were given; pass slices 1`
+      : `the sinogram has ${slices} slices and the grid ${grid.size[0]}; make them agree`,
   );
 }
