@@ -4,6 +4,18 @@ export * from "./anatomy/index.ts";
 export { type BodyPhantomOptions, createRandomBodyPhantom } from "./body-phantom.ts";
 export { type ConvexSolid, prepareSolid, type SolidBounds } from "./convex-solid.ts";
 export {
+  createLesionPair,
+  getContentAt,
+  insertLesion,
+  insertValueLesion,
+  type LesionForm,
+  type LesionPair,
+  type MaterialLesion,
+  removeLabelled,
+  type ValueLesion,
+} from "./lesions.ts";
+export { evaluatePhantom, voxelizeHu, voxelizeMu } from "./material-voxels.ts";
+export {
   convertPhantomToMu,
   createPhantomProjector,
   type Ellipse,
@@ -32,7 +44,42 @@ export {
   placeSolid,
 } from "./place-solids.ts";
 export { type ProjectSolidsOptions, projectValuePhantom } from "./project-solids.ts";
-export { createSheppLoganPhantom, type SheppLoganOptions } from "./shepp-logan.ts";
+export {
+  acrModuleHeightsMm,
+  createAcr464,
+  createAcrModule1,
+  createAcrModule2,
+  createAcrModule3,
+  createAcrModule4,
+} from "./quality/acr-464.ts";
+export {
+  type CatphanModuleOptions,
+  type Ctp404FdaModelOptions,
+  type Ctp404Options,
+  catphanModuleHeightsMm,
+  createCatphan,
+  createCtp404,
+  createCtp404FdaModel,
+  createCtp486,
+  createCtp515,
+  createCtp528,
+} from "./quality/catphan.ts";
+export { createWaterEquivalent } from "./quality/contents.ts";
+export {
+  createForbildHead,
+  createForbildHeadOfMaterials,
+  type ForbildHeadOptions,
+  type ForbildHeadValueOptions,
+} from "./quality/forbild-head.ts";
+export {
+  type Cct189Options,
+  createCct189,
+  createMicroCtPhantom,
+  createWaterPhantom,
+  type MicroCtPhantomOptions,
+  type WaterPhantomOptions,
+} from "./quality/low-contrast.ts";
+export { createSheppLoganHead, createSheppLoganPhantom, type SheppLoganOptions } from "./shepp-logan.ts";
 export type {
   ClipPlane,
   MaterialPhantom,
@@ -42,6 +89,7 @@ export type {
   SolidShape,
   ValuePhantom,
 } from "./solid.ts";
+export { type SolidPhantomEntry, solidPhantoms } from "./solid-phantoms.ts";
 export type { VoxelizeSolidsOptions } from "./solid-rows.ts";
 export {
   createMaterialProjector,

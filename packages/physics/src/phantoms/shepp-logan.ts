@@ -1,8 +1,10 @@
 /**
  * The head phantom of Shepp & Logan 1974 (doi 10.1109/TNS.1974.6499235) and its modified, higher-contrast values
- * (Toft 1996); ellipse table of tomography.md §3.2.
+ * (Toft 1996), in the plane and as ellipsoids; table and z-axes of tomography.md §3.2.
  */
 import type { Phantom } from "./phantom.ts";
+import { createAxes } from "./place-solids.ts";
+import type { ValuePhantom } from "./solid.ts";
 
 /** x, y, semi-axes (unit disc), rotation in degrees, classic value, modified value. */
 const TABLE: readonly (readonly [number, number, number, number, number, number, number])[] = [
@@ -18,7 +20,10 @@ const TABLE: readonly (readonly [number, number, number, number, number, number,
   [0.06, -0.605, 0.023, 0.046, 0, 0.01, 0.1],
 ];
 
-/** Options of {@link createSheppLoganPhantom}. */
+/** Semi-axes along z of the same ellipsoids. */
+const Z_SEMI_AXES: readonly number[] = [0.81, 0.78, 0.22, 0.28, 0.41, 0.05, 0.05, 0.05, 0.02, 0.02];
+
+/** Options of {@link createSheppLoganPhantom} and {@link createSheppLoganHead}. */
 export interface SheppLoganOptions {
   /** Default `"modified"`. */
   readonly values?: "classic" | "modified";
@@ -28,9 +33,13 @@ export interface SheppLoganOptions {
   readonly unitPerMm?: number;
 }
 
+function getValue(options: SheppLoganOptions, classic: number, modified: number): number {
+  return ((options.values ?? "modified") === "classic" ? classic : modified) * (options.unitPerMm ?? 1);
+}
+
 /** Makes the head phantom; +y is the forehead. */
 export function createSheppLoganPhantom(options: SheppLoganOptions = {}): Phantom<"1/mm"> {
-  const { values = "modified", radiusMm = 1, unitPerMm = 1 } = options;
+  const { radiusMm = 1 } = options;
   return {
     unit: "1/mm",
     composition: "additive",
@@ -41,7 +50,29 @@ export function createSheppLoganPhantom(options: SheppLoganOptions = {}): Phanto
       semiAxisXMm: a * radiusMm,
       semiAxisYMm: b * radiusMm,
       rotationRad: (degrees * Math.PI) / 180,
-      value: (values === "classic" ? classic : modified) * unitPerMm,
+      value: getValue(options, classic, modified),
+    })),
+  };
+}
+
+/**
+ * Makes the head of ellipsoids, all centred on z = 0: its mid-plane is {@link createSheppLoganPhantom}.
+ *
+ * @returns `"additive"`, 1/mm
+ */
+export function createSheppLoganHead(options: SheppLoganOptions = {}): ValuePhantom {
+  const { radiusMm = 1 } = options;
+  return {
+    name: "shepp-logan-3d",
+    composition: "additive",
+    solids: TABLE.map(([x, y, a, b, degrees, classic, modified], i) => ({
+      shape: {
+        kind: "ellipsoid",
+        centreMm: [x * radiusMm, y * radiusMm, 0],
+        semiAxesMm: [a * radiusMm, b * radiusMm, Z_SEMI_AXES[i] * radiusMm],
+        axes: createAxes({ aboutZRad: (degrees * Math.PI) / 180 }),
+      },
+      content: getValue(options, classic, modified),
     })),
   };
 }
