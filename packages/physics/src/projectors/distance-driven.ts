@@ -13,6 +13,7 @@ import {
   createCellOperator,
   createWeightList,
   growWeightList,
+  isDominant,
 } from "./projection-operator.ts";
 
 function createTracer(geometry: ScanGeometry, grid: VolumeGrid): CellTracer {
@@ -33,7 +34,7 @@ function createTracer(geometry: ScanGeometry, grid: VolumeGrid): CellTracer {
       caster.cast(view, row, channel, middle);
       caster.cast(view, row, channel - 0.5, left);
       caster.cast(view, row, channel + 0.5, right);
-      const isAlongX = Math.abs(middle[3]) >= Math.abs(middle[4]);
+      const isAlongX = isDominant(middle[3], middle[4]);
       const d = isAlongX ? 0 : 1;
       const u = 1 - d;
       const steps = isAlongX ? columns : rows;

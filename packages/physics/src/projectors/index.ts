@@ -4,6 +4,7 @@ export { createPlaneGrid, createVolumeGrid, type PlaneGrid, type VolumeGrid } fr
 export { createJosephProjector } from "./joseph.ts";
 export { createFastJosephProjector, type FastProjector } from "./joseph-simd.ts";
 export { estimateOperatorNorm, type OperatorNormOptions } from "./operator-norm.ts";
+export { checkProjection, isDominant } from "./projection-operator.ts";
 export { type ProjectorFactory, projectors } from "./projectors.ts";
 export { createSeparableFootprintProjector } from "./separable-footprint.ts";
 export { createSiddonProjector } from "./siddon.ts";

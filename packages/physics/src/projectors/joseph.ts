@@ -11,6 +11,7 @@ import {
   checkProjection,
   createCellOperator,
   createWeightList,
+  isDominant,
 } from "./projection-operator.ts";
 
 function createPlaneTracer(geometry: ScanGeometry, grid: VolumeGrid): CellTracer {
@@ -23,7 +24,7 @@ function createPlaneTracer(geometry: ScanGeometry, grid: VolumeGrid): CellTracer
     list,
     trace(view, row, channel) {
       caster.cast(view, row, channel, ray);
-      const isAlongX = Math.abs(ray[3]) >= Math.abs(ray[4]);
+      const isAlongX = isDominant(ray[3], ray[4]);
       const steps = isAlongX ? columns : rows;
       const cross = isAlongX ? rows : columns;
       const stepStride = isAlongX ? 1 : columns;
@@ -75,10 +76,8 @@ function createVolumeTracer(geometry: ScanGeometry, grid: VolumeGrid): CellTrace
     list,
     trace(view, row, channel) {
       caster.cast(view, row, channel, ray);
-      const sizeX = Math.abs(ray[3]);
-      const sizeY = Math.abs(ray[4]);
-      const sizeZ = Math.abs(ray[5]);
-      const d = sizeX >= sizeY && sizeX >= sizeZ ? 0 : sizeY >= sizeZ ? 1 : 2;
+      const isAlongX = isDominant(ray[3], ray[4]) && isDominant(ray[3], ray[5]);
+      const d = isAlongX ? 0 : isDominant(ray[4], ray[5]) ? 1 : 2;
       const u = d === 0 ? 1 : 0;
       const v = d === 2 ? 1 : 2;
       const along = ray[3 + d];
@@ -147,8 +146,8 @@ function createVolumeTracer(geometry: ScanGeometry, grid: VolumeGrid): CellTrace
  * @param grid - rows grow along +y, columns along +x, slices along +z
  * @returns operator from 1/mm to line integrals, float64. Planar scans: `[slice][row][column]` to
  *   `[slice][view][channel]`, each slice on its own; others: the volume to `[view][row][channel]`
- * @remarks The volume is zero beyond its outer voxel centres + one spacing (linear fall-off). On ties the dominant
- * axis is x before y before z.
+ * @remarks The volume is zero beyond its outer voxel centres + one spacing (linear fall-off). On ties (to 1e-9)
+ * the dominant axis is x before y before z.
  * Tested by ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ ≤ 1e-12, linearity, analytic discs and balls, and scikit-image's `radon`.
  * @throws PhysicsError `OUT_OF_RANGE` when the grid reaches a source, `NON_FINITE`, `SHAPE_MISMATCH`
  */

@@ -45,6 +45,17 @@ export function growWeightList(list: WeightList, capacity: number): void {
   list.weights = weights;
 }
 
+/** Sizes that differ by less count as equal: at 45° rounding must not choose the axis. */
+const TIE = 1 + 1e-9;
+
+/**
+ * Whether the first of two components of a ray's direction is dominant; ties go to the first. All projectors choose
+ * their axis by this, so that they agree at 45°, where the choice changes the result.
+ */
+export function isDominant(component: number, other: number): boolean {
+  return Math.abs(component) * TIE >= Math.abs(other);
+}
+
 function requireCount(what: string, value: number): void {
   if (!(Number.isInteger(value) && value >= 1)) {
     throw new PhysicsError("OUT_OF_RANGE", `${what} is ${value}; pass an integer ≥ 1`);
