@@ -15,7 +15,8 @@ export type ReconErrorCode =
   | "UNSUPPORTED_GEOMETRY"
   | "TOO_LITTLE_MEMORY"
   | "NO_NOISE_MEASURED"
-  | "NO_GPU";
+  | "NO_GPU"
+  | "GPU_FAILED";
 
 /** Error of the `recon` package. */
 export class ReconError extends AlaraError<ReconErrorCode> {}
