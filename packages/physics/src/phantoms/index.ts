@@ -100,6 +100,18 @@ export {
   type ValueProjector,
 } from "./trace-solids.ts";
 export {
+  computeVoxelHu,
+  createVoxelPhantom,
+  getMaterialAmounts,
+  type VoxelPhantom,
+  type VoxelPhantomOptions,
+} from "./voxel-phantom.ts";
+export {
+  createVoxelScannedObject,
+  projectVoxelMaterials,
+  type VoxelScanOptions,
+} from "./voxel-phantom-scan.ts";
+export {
   computeMaterialFractions,
   computeShapeVolume,
   labelSolids,
