@@ -77,8 +77,13 @@ export function checkFbpGeometry(geometry: FbpGeometry): void {
       throw new ReconError("OUT_OF_RANGE", `${name} ${value} is not an integer ≥ ${least}`);
     }
   };
+  const offsets =
+    "rowOffset" in geometry ? [geometry.channelOffset, geometry.rowOffset] : [geometry.channelOffset];
+  const broken = [...offsets, ...geometry.anglesRad].find((value) => !Number.isFinite(value));
+  if (broken !== undefined) {
+    throw new ReconError("NON_FINITE", `the ${geometry.kind} scan has an angle or offset of ${broken}`);
+  }
   requireCount("channels", geometry.channels, 2);
-  const offsets = [geometry.channelOffset];
   if (geometry.kind !== "parallel") {
     requirePositive("sourceToIsoMm", geometry.sourceToIsoMm);
     requirePositive("sourceToDetectorMm", geometry.sourceToDetectorMm);
@@ -86,7 +91,6 @@ export function checkFbpGeometry(geometry: FbpGeometry): void {
   if (geometry.kind === "cone-flat" || geometry.kind === "cone-curved") {
     requireCount("rows", geometry.rows, 1);
     requirePositive("rowPitchMm", geometry.rowPitchMm);
-    offsets.push(geometry.rowOffset);
   }
   if (geometry.kind === "fan-arc" || geometry.kind === "cone-curved") {
     requirePositive("channelPitchRad", geometry.channelPitchRad);
@@ -100,10 +104,6 @@ export function checkFbpGeometry(geometry: FbpGeometry): void {
     }
   } else {
     requirePositive("channelPitchMm", geometry.channelPitchMm);
-  }
-  const broken = [...offsets, ...geometry.anglesRad].find((value) => !Number.isFinite(value));
-  if (broken !== undefined) {
-    throw new ReconError("NON_FINITE", `the ${geometry.kind} scan has an angle or offset of ${broken}`);
   }
   if (geometry.anglesRad.length < 3) {
     throw new ReconError(
