@@ -3,6 +3,7 @@
 export * from "./anatomy/index.ts";
 export { type BodyPhantomOptions, createRandomBodyPhantom } from "./body-phantom.ts";
 export { type ConvexSolid, prepareSolid, type SolidBounds } from "./convex-solid.ts";
+export { listInserts, type PhantomInsert } from "./inserts.ts";
 export {
   createLesionPair,
   getContentAt,
@@ -28,6 +29,7 @@ export {
   type VoxelizeOptions,
   voxelizePhantom,
 } from "./phantom.ts";
+export { measurePhantomBounds } from "./phantom-bounds.ts";
 export {
   createWaterCylinder,
   type PhantomEntry,

@@ -1,2 +1,2 @@
 /** Exports of corrections. */
-export {};
+export { convertHuToMu, convertMuToHu } from "./hounsfield.ts";
