@@ -24,7 +24,7 @@ const EDGE_SIGMAS = 5;
 /** Channels that the cylinder is fitted to. */
 const FIT_CHANNELS = 8;
 /** Added channels at an extended end, as a share of the detector's. */
-const EXTENSION_SHARE = 0.25;
+const EXTENSION_SHARE = 0.5;
 /** Extended arcs stay below this angle from the central ray, rad. */
 const WIDEST_FAN_RAD = 1.3;
 
@@ -140,7 +140,8 @@ export function createExtension(
  * Continues every line of channels beyond the detector.
  *
  * With p² = 4µ²(R² − (x − x₀)²) for a cylinder, a straight line through p² of the outermost eight channels gives its
- * value and slope, and these the cylinder; a cos² taper brings all to 0 at the extension's end.
+ * value and slope, and these the cylinder; a cos² taper over
+ * the outer half of the extension brings all to 0.
  *
  * @param data - lines of `geometry.channels` samples
  * @param muPerMm - attenuation of the cylinder
@@ -182,7 +183,9 @@ export function extendProjections(
     for (let k = 1; k <= count; k++) {
       const square = radius2 - (fromCentre + k) ** 2;
       if (square <= 0) continue;
-      const taper = Math.cos((Math.PI / 2) * (k / (count + 1))) ** 2;
+      // The outer half of the extension falls to 0.
+      const outer = Math.max(0, (2 * k) / (count + 1) - 1);
+      const taper = Math.cos((Math.PI / 2) * outer) ** 2;
       out[target + step * (k - 1)] = Math.sqrt(scale * square) * taper;
     }
   };
