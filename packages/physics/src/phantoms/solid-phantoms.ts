@@ -2,6 +2,7 @@
  * The registry of 3D phantoms: each entry is run through the bounds, mass and label tests.
  */
 import { createRegistry, type Registry } from "@alara/core";
+import { anatomicalPhantoms } from "./anatomy/registry.ts";
 import {
   createAcr464,
   createAcrModule1,
@@ -31,7 +32,7 @@ function entry(summary: string, create: () => MaterialPhantom): SolidPhantomEntr
   return { content: "materials", summary, create };
 }
 
-/** 3D phantoms by name. */
+/** 3D phantoms by name, the anatomical ones last. */
 export const solidPhantoms: Registry<SolidPhantomEntry> = createRegistry<SolidPhantomEntry>("3D phantom", [
   [
     "shepp-logan-3d",
@@ -82,4 +83,7 @@ export const solidPhantoms: Registry<SolidPhantomEntry> = createRegistry<SolidPh
   ["acr-464-module-4", entry("ACR 464 line pairs 4–12 lp/cm", () => createAcrModule4())],
   ["cct189", entry("MITA low contrast CCT189: 14, 7, 5 and 3 HU", () => createCct189())],
   ["micro-ct", entry("micro-CT: hydroxyapatite rods, bars and a wire", () => createMicroCtPhantom())],
+  ...[...anatomicalPhantoms.entries()].map(
+    ([name, { summary, create }]) => [name, entry(summary, create)] as const,
+  ),
 ]);
