@@ -24,16 +24,8 @@ import {
   projectValuePhantom,
   type ValuePhantom,
 } from "../src/index.ts";
+import { SHEPP_LOGAN_MASS, SHEPP_LOGAN_OFFSETS, SHEPP_LOGAN_TABLE } from "./shepp-logan-table.ts";
 
-/** p(θ, s) of the modified head, unit disc; s = 0, .1, .25, −.25, .6. */
-const TABLE: readonly (readonly [number, readonly number[]])[] = [
-  [0, [0.5146, 0.4308930752, 0.3260166435, 0.2890102962, 0.3161068837]],
-  [30, [0.3934506436, 0.3914902378, 0.3798086554, 0.2457690186, 0.3324840115]],
-  [45, [0.2427470304, 0.3621154147, 0.3616677643, 0.2458594901, 0.322244157]],
-  [90, [0.2076759576, 0.2231190684, 0.2816554065, 0.2298371319, 0.2971873095]],
-  [135, [0.2694362232, 0.3400869181, 0.3392817285, 0.28190826, 0.322244157]],
-];
-const OFFSETS = [0, 0.1, 0.25, -0.25, 0.6];
 const D = 4;
 const SDD = 7;
 
@@ -95,13 +87,13 @@ describe("the Shepp–Logan table to 1e-9", () => {
         channels: 25,
         channelPitchMm: 0.05,
         channelOffset: 0,
-        anglesRad: Float64Array.from(TABLE, ([degrees]) => (degrees * Math.PI) / 180),
+        anglesRad: Float64Array.from(SHEPP_LOGAN_TABLE, ([degrees]) => (degrees * Math.PI) / 180),
       };
       const caster = createRayCaster(geometry);
       const sinogram = projectValuePhantom(phantom, geometry);
       const ray = new Float64Array(6);
-      TABLE.forEach(([, row], view) => {
-        OFFSETS.forEach((s, i) => {
+      SHEPP_LOGAN_TABLE.forEach(([, row], view) => {
+        SHEPP_LOGAN_OFFSETS.forEach((s, i) => {
           caster.cast(view, 0, s / 0.05 + 12, ray);
           expect(Math.abs(projector.integrate(ray) - row[i])).toBeLessThan(1e-9);
           const sample = sinogram.data[view * 25 + Math.round(s / 0.05 + 12)];
@@ -113,8 +105,8 @@ describe("the Shepp–Logan table to 1e-9", () => {
     it.each(Object.keys(makeTurning) as (keyof typeof makeTurning)[])(`${name}: %s`, (kind) => {
       const projector = createValueProjector(phantom);
       const ray = new Float64Array(6);
-      for (const [degrees, row] of TABLE) {
-        OFFSETS.forEach((s, i) => {
+      for (const [degrees, row] of SHEPP_LOGAN_TABLE) {
+        SHEPP_LOGAN_OFFSETS.forEach((s, i) => {
           // θ = β + π/2 − γ, s = D sin γ.
           const gamma = Math.asin(s / D);
           const beta = (degrees * Math.PI) / 180 - Math.PI / 2 + gamma;
@@ -138,7 +130,7 @@ describe("the Shepp–Logan table to 1e-9", () => {
       (sum, e) => sum + e.value * Math.PI * e.semiAxisXMm * e.semiAxisYMm,
       0,
     );
-    expect(Math.abs(area - 0.4952646048)).toBeLessThan(1e-10);
+    expect(Math.abs(area - SHEPP_LOGAN_MASS)).toBeLessThan(1e-10);
     const projector = createPhantomProjector(phantom);
     for (const theta of [0, 0.4, 1.3]) {
       let mass = 0;
@@ -147,7 +139,7 @@ describe("the Shepp–Logan table to 1e-9", () => {
         const [c, q] = [Math.cos(theta), Math.sin(theta)];
         mass += projector.integrate(s * c, s * q, -q, c) * step;
       }
-      expect(Math.abs(mass - 0.4952646048)).toBeLessThan(2e-6);
+      expect(Math.abs(mass - SHEPP_LOGAN_MASS)).toBeLessThan(2e-6);
     }
   });
 });

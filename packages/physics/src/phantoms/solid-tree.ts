@@ -72,13 +72,13 @@ export function createSolidTree(bounds: readonly SolidBounds[]): SolidTree {
   const nodeBoxes = Float64Array.from(boxes);
   const nodeLinks = Int32Array.from(links);
   const stack = new Int32Array(64);
+  const least = (axis: number): number => bounds.reduce((low, b) => Math.min(low, b.lowMm[axis]), Infinity);
+  const most = (axis: number): number =>
+    bounds.reduce((high, b) => Math.max(high, b.highMm[axis]), -Infinity);
   const whole: SolidBounds =
     bounds.length === 0
       ? { lowMm: [0, 0, 0], highMm: [0, 0, 0] }
-      : {
-          lowMm: [nodeBoxes[0], nodeBoxes[1], nodeBoxes[2]],
-          highMm: [nodeBoxes[3], nodeBoxes[4], nodeBoxes[5]],
-        };
+      : { lowMm: [least(0), least(1), least(2)], highMm: [most(0), most(1), most(2)] };
 
   const isMet = (node: number, ray: Float64Array): boolean => {
     let low = -Infinity;

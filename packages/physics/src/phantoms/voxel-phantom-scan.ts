@@ -12,7 +12,7 @@ import { getMaterialAmounts, type VoxelPhantom } from "./voxel-phantom.ts";
 /** Options of {@link createVoxelScannedObject}. */
 export interface VoxelScanOptions {
   /** Where the isocentre lies from the volume's centre, `[slice, row, column]` mm; default zeros. */
-  readonly offsetMm?: readonly [number, number, number];
+  readonly isocentreOffsetMm?: readonly [number, number, number];
   /** Whether the outer slices go on for ever along z, as for a phantom of one slice; default false. */
   readonly isEndless?: boolean;
 }
@@ -27,7 +27,7 @@ export function createVoxelScannedObject(
   phantom: VoxelPhantom,
   options: VoxelScanOptions = {},
 ): ScannedObject {
-  const grid = createVolumeGrid(phantom.geometry, options.offsetMm);
+  const grid = createVolumeGrid(phantom.geometry, options.isocentreOffsetMm);
   const { firstMaterials, firstAmounts, secondMaterials, secondAmounts, materials } = phantom;
   const counts = [grid.columns, grid.rows, grid.slices];
   const spacings = [grid.columnSpacingMm, grid.rowSpacingMm, grid.sliceSpacingMm];
