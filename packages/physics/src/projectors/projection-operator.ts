@@ -1,7 +1,7 @@
 /**
  * What the plain float64 projectors share: checks of geometry and grid, lengths, and the operator made of one weight
  * list per detector cell. Forward sums the list, the adjoint scatters the very same list, so ⟨Ax, y⟩ = ⟨x, Aᵀy⟩ holds
- * to rounding (tomography.md §2.1, "one weight function, used by both"). Not the fast path: see joseph-simd.ts.
+ * to rounding (tomography.md §2.1, "one weight function, used by both"). Not the fast path: see fast-projector.ts.
  */
 import {
   countDetectorRows,
