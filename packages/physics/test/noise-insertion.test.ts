@@ -6,6 +6,7 @@ import { createRandom, createSinogram, type ParallelGeometry } from "@alara/core
 import { describe, expect, it } from "vitest";
 import {
   computeLineIntegrals,
+  computeNormalTail,
   createParallelGeometry,
   drawBinomial,
   insertSinogramNoise,
@@ -77,6 +78,23 @@ describe("drawBinomial", () => {
     ]) {
       expect(() => drawBinomial(random, n, p)).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
     }
+  });
+});
+
+describe("computeNormalTail", () => {
+  it("agrees with tables on both sides of its switch", () => {
+    // Abramowitz & Stegun, table 26.1.
+    for (const [x, q] of [
+      [0, 0.5],
+      [1, 0.158655253931457],
+      [2.5, 0.00620966532577613],
+      [3, 0.00134989803163009],
+      [5, 2.86651571879194e-7],
+    ]) {
+      expect(computeNormalTail(x) / q).toBeCloseTo(1, 10);
+      expect(computeNormalTail(-x)).toBeCloseTo(1 - q, 12);
+    }
+    expect(computeNormalTail(3 - 1e-9) / computeNormalTail(3)).toBeCloseTo(1, 7);
   });
 });
 

@@ -100,42 +100,47 @@ async function simulateScans(
 }
 
 describe("inserted noise in water", () => {
-  it("has the σ of a simulated scan within 2 %, at the centre and at the edge, and its spectrum", async () => {
-    const [slices, size, spacing] = isFull ? [26, 128, 2] : [13, 128, 2];
-    const quanta = 2e5;
-    const low = await simulateScans(slices, size, spacing, quanta / 4, 1);
-    const full = await simulateScans(slices, size, spacing, quanta, 2);
-    // The image whose dose is reduced is itself noisy, as patients' are.
-    const simulator = await createLowDoseSimulator(full, {
-      seed: 5,
-      scanner,
-      noise: { incidentQuanta: quanta, window },
-    });
-    const added = await simulator.noise(0.25);
-    for (const [from, to] of [
-      [0, 45],
-      [45, 75],
-      [75, 97],
-    ]) {
-      const wanted = measureVariance(low, from, to);
-      const made = measureVariance(full, from, to) + measureVariance(added, from, to);
-      expect(Math.abs(Math.sqrt(made / wanted) - 1)).toBeLessThan(0.02);
-    }
-    // NPS shape, four regions in each slice: at least 52 realisations of a region.
-    const regions = Array.from({ length: 4 * slices }, (_, i) => ({
-      slice: i >> 2,
-      row: i & 1 ? 64 : 32,
-      column: i & 2 ? 64 : 32,
-    }));
-    const wanted = measureNps(low, { regions, sizePixels: 32 });
-    const made = measureNps(await simulator.scanNoise(0.25), { regions, sizePixels: 32 });
-    let squares = 0;
-    for (let b = 1; b < wanted.radialPower.length; b++) {
-      squares += (made.radialPower[b] / made.variance - wanted.radialPower[b] / wanted.variance) ** 2;
-    }
-    const peak = Math.max(...wanted.radialPower) / wanted.variance;
-    expect(Math.sqrt(squares / (wanted.radialPower.length - 1)) / peak).toBeLessThan(0.05);
-  }, 900_000);
+  // In the everyday run low-dose-few-quanta.test.ts asks the same of more scans, coarser ones.
+  it.skipIf(!isFull)(
+    "has the σ of a simulated scan within 2 %, everywhere, and its spectrum",
+    async () => {
+      const [slices, size, spacing] = isFull ? [26, 128, 2] : [13, 128, 2];
+      const quanta = 2e5;
+      const low = await simulateScans(slices, size, spacing, quanta / 4, 1);
+      const full = await simulateScans(slices, size, spacing, quanta, 2);
+      // The image whose dose is reduced is itself noisy, as patients' are.
+      const simulator = await createLowDoseSimulator(full, {
+        seed: 5,
+        scanner,
+        noise: { incidentQuanta: quanta, window },
+      });
+      const added = await simulator.noise(0.25);
+      for (const [from, to] of [
+        [0, 45],
+        [45, 75],
+        [75, 97],
+      ]) {
+        const wanted = measureVariance(low, from, to);
+        const made = measureVariance(full, from, to) + measureVariance(added, from, to);
+        expect(Math.abs(Math.sqrt(made / wanted) - 1)).toBeLessThan(0.02);
+      }
+      // NPS shape, four regions in each slice: at least 52 realisations of a region.
+      const regions = Array.from({ length: 4 * slices }, (_, i) => ({
+        slice: i >> 2,
+        row: i & 1 ? 64 : 32,
+        column: i & 2 ? 64 : 32,
+      }));
+      const wanted = measureNps(low, { regions, sizePixels: 32 });
+      const made = measureNps(await simulator.scanNoise(0.25), { regions, sizePixels: 32 });
+      let squares = 0;
+      for (let b = 1; b < wanted.radialPower.length; b++) {
+        squares += (made.radialPower[b] / made.variance - wanted.radialPower[b] / wanted.variance) ** 2;
+      }
+      const peak = Math.max(...wanted.radialPower) / wanted.variance;
+      expect(Math.sqrt(squares / (wanted.radialPower.length - 1)) / peak).toBeLessThan(0.05);
+    },
+    900_000,
+  );
 
   it("has the σ asked for in the middle of the image", async () => {
     const volume = repeatPhantom(24, 64, 3.5);

@@ -19,6 +19,7 @@ export {
   type SpectrumSampling,
   type SpectrumToFit,
 } from "./noise-model.ts";
+export { computeNormalTail } from "./normal-tail.ts";
 export {
   createRadialBins,
   type Detrend,

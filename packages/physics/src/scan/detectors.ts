@@ -8,6 +8,7 @@
 import { createRegistry, type Registry } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
 import type { Material } from "../materials/material.ts";
+import { computeNormalTail } from "../noise/normal-tail.ts";
 
 /** A layer of a material. */
 export interface MaterialLayer {
@@ -120,31 +121,6 @@ const SPLIT_STEPS = 64;
 function passThreshold(energyKev: number, thresholdKev: number, sigmaKev: number): number {
   if (!(sigmaKev > 0)) return energyKev >= thresholdKev ? 1 : 0;
   return computeNormalTail((thresholdKev - energyKev) / sigmaKev);
-}
-
-/**
- * P(Z > x) of a standard normal Z, to about 1e-15 (series below |x| = 3, continued fraction above).
- *
- * Abramowitz & Stegun 1964, 26.2.10 and 26.2.14. Tested against tabulated values.
- */
-export function computeNormalTail(x: number): number {
-  const z = Math.abs(x);
-  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
-  let tail: number;
-  if (z < 3) {
-    let term = z;
-    let sum = z;
-    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-      term *= (z * z) / (2 * n + 1);
-      sum += term;
-    }
-    tail = 0.5 - density * sum;
-  } else {
-    let fraction = z;
-    for (let n = 60; n >= 1; n--) fraction = z + n / fraction;
-    tail = density / fraction;
-  }
-  return x >= 0 ? tail : 1 - tail;
 }
 
 /** @throws PhysicsError `OUT_OF_RANGE` */

@@ -13,6 +13,9 @@ export interface FieldOfView {
 
 /** Values at or below this are never air, HU. */
 const HIGHEST_PADDING_HU = -1200;
+/** Values are held within these, HU: air's noise must not be cut off at −1000, or every path would grow by it. */
+const LOWEST_HU = -1500;
+const HIGHEST_HU = 20_000;
 /** How far a truncated body is continued beyond the field of view, mm. */
 const CONTINUATION_MM = 40;
 
@@ -51,7 +54,7 @@ export function findFieldOfView(slice: Float32Array, rows: number, columns: numb
 /** The coarse image that is projected: block means with a margin of continued body. */
 export interface CoarseImage {
   readonly grid: PlaneGrid;
-  /** 1/mm, `[row][column]`. */
+  /** 1/mm, `[row][column]`; negative where noise of air is. */
   readonly data: Float32Array;
 }
 
@@ -94,7 +97,7 @@ export function createCoarseImage(
         for (let k = c * factor; k < Math.min(grid.columns, (c + 1) * factor); k++) {
           const value = slice[i * grid.columns + k];
           if (value === view.paddingHu || k < view.spans[2 * i] || k >= view.spans[2 * i + 1]) continue;
-          sum += Math.max(-1000, Math.min(3000, value));
+          sum += Math.max(LOWEST_HU, Math.min(HIGHEST_HU, value));
           count++;
         }
       }
@@ -127,7 +130,7 @@ export function createCoarseImage(
           break;
         }
       }
-      data[r * coarse.columns + c] = Math.max(0, muWaterPerMm * (1 + value / 1000));
+      data[r * coarse.columns + c] = muWaterPerMm * (1 + value / 1000);
     }
   }
   return { grid: coarse, data };

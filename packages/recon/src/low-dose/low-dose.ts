@@ -1,10 +1,11 @@
 /**
  * Low-dose insertion in the image domain (tomography.md §2.6): measure a series' noise, find the photon numbers
  * that explain it, and add the noise that a lower dose would have had: per ray, filtered and back-projected like
- * the series itself, correlated along z as measured. The original noise stays in; anatomy is never filtered.
+ * the series itself, correlated along z as measured. The original noise stays in; anatomy is never filtered. Where
+ * quanta are few, rays get what the detector's clamp and the logarithm make of them: skewness, ceiling and bias.
  *
  * Not modelled: bowtie filter and tube current modulation within a turn, helical interpolation, scatter, beam
- * hardening, the bias of the logarithm at a few quanta, and iterative reconstruction's non-linearity.
+ * hardening, and iterative reconstruction's non-linearity.
  */
 import {
   createRandom,
@@ -15,10 +16,7 @@ import {
   type Volume,
 } from "@alara/core";
 import {
-  type CountModel,
   checkDoseFraction,
-  computeAddedLogVariance,
-  computeLogVariance,
   computeMedian,
   createFastJosephProjector,
   createPlaneGrid,
@@ -36,6 +34,7 @@ import type { RampWindow } from "../analytic/windows.ts";
 import { ReconError } from "../errors.ts";
 import { createFastBackprojector } from "../simd/fan-backprojection-simd.ts";
 import { createCoarseGrid, createCoarseImage, type FieldOfView, findFieldOfView } from "./field-of-view.ts";
+import { createLogNoise, type LogNoise } from "./log-noise.ts";
 import {
   combineIncidentQuanta,
   computeVarianceCoefficients,
@@ -100,7 +99,10 @@ export interface LowDoseSimulator {
    * @param doseFraction - a in (0, 1]; 0.25 is a quarter of the dose
    */
   insert(doseFraction: number, options?: RealisationOptions): Promise<Volume<"HU">>;
-  /** The noise alone, HU, zero mean; zero in padding. */
+  /**
+   * The noise alone, HU; zero in padding. Its mean is 0 but for the bias that the logarithm and the clamp bring where
+   * quanta are few, as in a scan at that dose.
+   */
   noise(doseFraction: number, options?: RealisationOptions): Promise<Volume<"HU">>;
   /** The noise of a whole scan at a dose (not of the difference to the full dose), for checks. */
   scanNoise(doseFraction: number, options?: RealisationOptions): Promise<Volume<"HU">>;
@@ -176,7 +178,10 @@ export async function createLowDoseSimulator(
       fields.push(field);
       images.push(createCoarseImage(data, grid, field, factor, muWaterPerMm).data);
     }
-    projections.push(...projector.project(images));
+    for (const lineIntegrals of projector.project(images)) {
+      for (let i = 0; i < lineIntegrals.length; i++) lineIntegrals[i] = Math.max(0, lineIntegrals[i]);
+      projections.push(lineIntegrals);
+    }
     options.onProgress?.({
       phase: "projecting",
       done: projections.length,
@@ -247,13 +252,14 @@ export async function createLowDoseSimulator(
   const weights = computeSliceWeights(calibration.sliceCorrelation);
   const backprojector = createFastBackprojector(geometry, grid, filter);
 
-  const makeNoise = async (
-    variance: (lineIntegral: number, model: CountModel) => number,
-    realisation: RealisationOptions,
-  ): Promise<Volume<"HU">> => {
+  projections.forEach((lineIntegrals, slice) => {
+    steadyFewQuanta(lineIntegrals, coarse, Math.log(calibration.incidentQuantaPerSlice[slice]));
+  });
+
+  const makeNoise = async (logNoise: LogNoise, realisation: RealisationOptions): Promise<Volume<"HU">> => {
     const result = createVolume("HU", volume.geometry);
     const draw = createWhiteNoise(options.seed, realisation.realisation ?? 0, geometry, weights);
-    const sigma = new Float64Array(coarse.anglesRad.length * coarse.channels);
+    const logQuanta = new Float64Array(coarse.anglesRad.length * coarse.channels);
     const noise = new Float32Array(views * geometry.channels);
     const rowA = new Float64Array(filter.samples);
     const rowB = new Float64Array(filter.samples);
@@ -261,11 +267,10 @@ export async function createLowDoseSimulator(
       realisation.signal?.throwIfAborted();
       const end = Math.min(slices, start + 4);
       for (let slice = start; slice < end; slice++) {
-        const quanta = calibration.incidentQuantaPerSlice[slice];
-        const model = { incidentQuanta: quanta, electronicNoiseQuanta };
-        for (let i = 0; i < sigma.length; i++) sigma[i] = Math.sqrt(variance(projections[slice][i], model));
+        const logIncident = Math.log(calibration.incidentQuantaPerSlice[slice]);
+        for (let i = 0; i < logQuanta.length; i++) logQuanta[i] = logIncident - projections[slice][i];
         draw(slice, noise);
-        scaleByCoarse(noise, geometry, sigma, coarse);
+        shapeNoise(noise, geometry, logQuanta, coarse, logNoise);
         for (let v = 0; v < views; v += 2) {
           const w = Math.min(v + 1, views - 1);
           filter.filterPair(
@@ -297,7 +302,7 @@ export async function createLowDoseSimulator(
   };
   const noise = (doseFraction: number, realisation: RealisationOptions = {}): Promise<Volume<"HU">> => {
     checkDoseFraction(doseFraction);
-    return makeNoise((p, model) => computeAddedLogVariance(p, model, doseFraction), realisation);
+    return makeNoise(createLogNoise("added", doseFraction, electronicNoiseQuanta), realisation);
   };
   return {
     calibration,
@@ -309,11 +314,7 @@ export async function createLowDoseSimulator(
     },
     scanNoise(doseFraction, realisation = {}) {
       checkDoseFraction(doseFraction);
-      return makeNoise(
-        (p, model) =>
-          computeLogVariance(p, { ...model, incidentQuanta: doseFraction * model.incidentQuanta }),
-        realisation,
-      );
+      return makeNoise(createLogNoise("scan", doseFraction, electronicNoiseQuanta), realisation);
     },
   };
 }
@@ -372,12 +373,49 @@ function createWhiteNoise(
   };
 }
 
-/** Multiplies a fine sinogram by a coarse one, bilinear in view (periodic) and channel (clamped). */
-function scaleByCoarse(
+/** Quanta below which projected line integrals are steadied, and below which fully. */
+const STEADIED_BELOW = [400, 50] as const;
+
+/**
+ * Smooths line integrals where quanta are few: there the image's own noise would make its rays' variance uneven and,
+ * through e^p, too large. Binomial over neighbouring views and channels; nothing happens above 400 quanta.
+ */
+function steadyFewQuanta(lineIntegrals: Float32Array, coarse: FanArcGeometry, logIncident: number): void {
+  const views = coarse.anglesRad.length;
+  const { channels } = coarse;
+  const [many, few] = STEADIED_BELOW.map(Math.log);
+  let largest = 0;
+  for (const p of lineIntegrals) if (p > largest) largest = p;
+  if (logIncident - largest >= many) return;
+  const source = lineIntegrals.slice();
+  for (let v = 0; v < views; v++) {
+    for (let c = 0; c < channels; c++) {
+      const i = v * channels + c;
+      const weight = Math.min(1, Math.max(0, (many - (logIncident - source[i])) / (many - few)));
+      if (weight === 0) continue;
+      let sum = 0;
+      for (let dv = -1; dv <= 1; dv++) {
+        const row = ((v + dv + views) % views) * channels;
+        for (let dc = -1; dc <= 1; dc++) {
+          const k = Math.min(channels - 1, Math.max(0, c + dc));
+          sum += (2 - Math.abs(dv)) * (2 - Math.abs(dc)) * source[row + k];
+        }
+      }
+      lineIntegrals[i] = source[i] + weight * (sum / 16 - source[i]);
+    }
+  }
+}
+
+/**
+ * Turns unit normal numbers of a fine sinogram into noise of line integrals; the quanta come from a coarse one,
+ * bilinear in view (periodic) and channel (clamped).
+ */
+function shapeNoise(
   noise: Float32Array,
   geometry: FanArcGeometry,
-  factors: Float64Array,
+  logQuanta: Float64Array,
   coarse: FanArcGeometry,
+  logNoise: LogNoise,
 ): void {
   const views = geometry.anglesRad.length;
   const coarseViews = coarse.anglesRad.length;
@@ -400,11 +438,11 @@ function scaleByCoarse(
     const a = first * coarse.channels;
     const b = ((first + 1) % coarseViews) * coarse.channels;
     for (let c = 0; c < coarse.channels; c++)
-      line[c] = factors[a + c] + t * (factors[b + c] - factors[a + c]);
+      line[c] = logQuanta[a + c] + t * (logQuanta[b + c] - logQuanta[a + c]);
     const row = v * channels;
     for (let c = 0; c < channels; c++) {
       const k = low[c];
-      noise[row + c] *= line[k] + fraction[c] * (line[k + 1] - line[k]);
+      noise[row + c] = logNoise.evaluate(line[k] + fraction[c] * (line[k + 1] - line[k]), noise[row + c]);
     }
   }
 }
