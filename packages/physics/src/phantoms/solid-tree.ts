@@ -80,42 +80,64 @@ export function createSolidTree(bounds: readonly SolidBounds[]): SolidTree {
       ? { lowMm: [0, 0, 0], highMm: [0, 0, 0] }
       : { lowMm: [least(0), least(1), least(2)], highMm: [most(0), most(1), most(2)] };
 
-  const isMet = (node: number, ray: Float64Array): boolean => {
+  /** Origin and inverse direction of the line at hand. */
+  let x = 0;
+  let y = 0;
+  let z = 0;
+  let inverseX = 0;
+  let inverseY = 0;
+  let inverseZ = 0;
+  /** An inverse of ±∞ gives ±∞; NaN (0 · ∞) only on the widened faces, where no solid is. */
+  const isMet = (node: number): boolean => {
+    const at = 6 * node;
     let low = -Infinity;
     let high = Infinity;
-    const at = 6 * node;
-    for (let axis = 0; axis < 3; axis++) {
-      const below = nodeBoxes[at + axis] - ray[axis];
-      const above = nodeBoxes[at + 3 + axis] - ray[axis];
-      const d = ray[3 + axis];
-      if (d === 0) {
-        if (below > 0 || above < 0) return false;
-        continue;
-      }
-      const first = below / d;
-      const second = above / d;
-      if (first < second) {
-        if (first > low) low = first;
-        if (second < high) high = second;
-      } else {
-        if (second > low) low = second;
-        if (first < high) high = first;
-      }
-      if (low > high) return false;
+    let first = (nodeBoxes[at] - x) * inverseX;
+    let second = (nodeBoxes[at + 3] - x) * inverseX;
+    if (first < second) {
+      low = first;
+      high = second;
+    } else if (first >= second) {
+      low = second;
+      high = first;
     }
-    return true;
+    first = (nodeBoxes[at + 1] - y) * inverseY;
+    second = (nodeBoxes[at + 4] - y) * inverseY;
+    if (first < second) {
+      if (first > low) low = first;
+      if (second < high) high = second;
+    } else {
+      if (second > low) low = second;
+      if (first < high) high = first;
+    }
+    first = (nodeBoxes[at + 2] - z) * inverseZ;
+    second = (nodeBoxes[at + 5] - z) * inverseZ;
+    if (first < second) {
+      if (first > low) low = first;
+      if (second < high) high = second;
+    } else {
+      if (second > low) low = second;
+      if (first < high) high = first;
+    }
+    return !(low > high);
   };
 
   return {
     bounds: whole,
     findAlong(ray, found) {
       if (nodeLinks.length === 0) return 0;
+      x = ray[0];
+      y = ray[1];
+      z = ray[2];
+      inverseX = 1 / ray[3];
+      inverseY = 1 / ray[4];
+      inverseZ = 1 / ray[5];
       let count = 0;
       let depth = 0;
       stack[depth++] = 0;
       while (depth > 0) {
         const node = stack[--depth];
-        if (!isMet(node, ray)) continue;
+        if (!isMet(node)) continue;
         const first = nodeLinks[2 * node];
         const second = nodeLinks[2 * node + 1];
         if (first < 0) {
