@@ -13,12 +13,12 @@ import { createDetectorLine, type FbpGeometry } from "./detector-line.ts";
  */
 export type TruncationMode = "refuse" | "extrapolate" | "ignore";
 
-/** Channels at each end that are looked at. */
-const EDGE_CHANNELS = 4;
 /** Views that are averaged before an edge is judged. */
 const EDGE_VIEWS = 16;
 /** Share of the largest value nearby above which an edge is cut off. */
 const EDGE_SHARE = 0.02;
+/** The same where fewer than eight views are at hand. */
+const FEW_VIEWS_SHARE = 0.1;
 /** Standard errors above which it is not noise. */
 const EDGE_SIGMAS = 5;
 /** Channels that the cylinder is fitted to. */
@@ -40,8 +40,9 @@ export interface TruncatedEdge {
 }
 
 /**
- * Finds the worst edge where projections do not fall to nothing: the mean of four channels over 16 views is above 2 %
- * of the largest value of those lines and above five of its standard errors.
+ * Finds the worst edge where projections do not fall to nothing: the mean of the last channel over 16 views or more
+ * is above 2 % (10 % when there are fewer than eight views) of the largest value of those lines and above five of its
+ * standard errors.
  *
  * @param data - planar `[slice][view][channel]`, cone `[view][row][channel]`
  * @param views - views in `data` per slice (planar), all of `data` (cone)
@@ -58,29 +59,30 @@ export function findTruncation(
   const rows = countDetectorRows(geometry);
   const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
   const stacks = isCone ? rows : data.length / (views * channels);
-  const edge = Math.min(EDGE_CHANNELS, channels >> 1);
+  const blocks = Math.max(1, Math.floor(views / EDGE_VIEWS));
+  // Too few views to tell an edge from noise: only what is far above it.
+  const share = views < EDGE_VIEWS / 2 ? FEW_VIEWS_SHARE : EDGE_SHARE;
   let worst: TruncatedEdge | undefined;
   for (let stack = 0; stack < stacks; stack++) {
-    for (let start = 0; start < views; start += EDGE_VIEWS) {
-      const end = Math.min(views, start + EDGE_VIEWS);
+    for (let block = 0; block < blocks; block++) {
+      const start = Math.floor((block * views) / blocks);
+      const end = Math.floor(((block + 1) * views) / blocks);
       const found = { first: [0, 0], last: [0, 0] };
       let largest = 0;
       for (let view = start; view < end; view++) {
         const at = (isCone ? view * rows + stack : stack * views + view) * channels;
         for (let c = 0; c < channels; c++) largest = Math.max(largest, Math.abs(data[at + c]));
         for (const side of sides) {
-          for (let c = 0; c < edge; c++) {
-            const value = data[at + (side === "first" ? c : channels - 1 - c)];
-            found[side][0] += value;
-            found[side][1] += value * value;
-          }
+          const value = data[at + (side === "first" ? 0 : channels - 1)];
+          found[side][0] += value;
+          found[side][1] += value * value;
         }
       }
-      const count = edge * (end - start);
+      const count = end - start;
       for (const side of sides) {
         const mean = found[side][0] / count;
         const error = Math.sqrt(Math.max(0, found[side][1] / count - mean * mean) / count);
-        if (mean <= EDGE_SHARE * largest || mean <= EDGE_SIGMAS * error) continue;
+        if (mean <= share * largest || mean <= EDGE_SIGMAS * error) continue;
         if (worst === undefined || mean > worst.edgeValue) {
           worst = { side, line: stack, view: start, edgeValue: mean, largestValue: largest };
         }
