@@ -3,7 +3,14 @@
  * volume may go into, and what is lost on the way. The formats themselves are `@alara/dicom`'s.
  */
 import { basename, dirname, resolve } from "node:path";
-import { getSliceData, type LongWorkOptions, type Unit, type Volume } from "@alara/core";
+import {
+  computeSha256,
+  getSliceData,
+  type LongWorkOptions,
+  stringifyCanonical,
+  type Unit,
+  type Volume,
+} from "@alara/core";
 import {
   type CtSeriesAttributes,
   convertToClassic,
@@ -326,3 +333,10 @@ export async function convertSeries(
 
 /** Units as they are named on the command line. */
 export const UNIT_NAMES: readonly Unit[] = ["HU", "1/mm", "arbitrary"];
+
+/** What decides the UIDs of DICOM made from a volume: its values and its grid. */
+export async function hashVolume(volume: Volume): Promise<string> {
+  const { buffer, byteOffset, byteLength } = volume.data;
+  const data = await computeSha256(new Uint8Array(buffer, byteOffset, byteLength));
+  return computeSha256(new TextEncoder().encode(stringifyCanonical({ data, geometry: volume.geometry })));
+}

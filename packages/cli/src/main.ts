@@ -8,6 +8,7 @@ import { addEnhanceCommand } from "./commands/enhance.ts";
 import { addEvaluateCommand } from "./commands/evaluate.ts";
 import { addInspectCommand } from "./commands/inspect.ts";
 import { addListCommands } from "./commands/lists.ts";
+import { addReconstructCommand } from "./commands/reconstruct.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addTrainCommand } from "./commands/train.ts";
 import { CODE_VERSION } from "./version.ts";
@@ -35,6 +36,7 @@ for (const add of [
   addDeidentifyCommand,
   addEvaluateCommand,
   addSimulateCommand,
+  addReconstructCommand,
   addTrainCommand,
   addListCommands,
 ]) {

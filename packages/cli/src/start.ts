@@ -8,8 +8,8 @@ import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, CommanderError } from "commander";
 import { formatNow, parseNumber, parseSeriesChoice } from "./arguments.ts";
-import { printEnhanced } from "./commands/enhance.ts";
-import { printNote, runCommand } from "./context.ts";
+import { describeEnhanced } from "./commands/enhance.ts";
+import { printNote, printResult, runCommand } from "./context.ts";
 import { enhanceSeries } from "./enhance-series.ts";
 import { openSeries } from "./input.ts";
 import { openMethod } from "./method-choice.ts";
@@ -52,7 +52,8 @@ async function start(
         notes: attribution.map((paragraph) => paragraph.replace(/^#+ /, "").replace(/\s+/g, " ")),
         ...(reference ? { reference: { scan: reference, noise: "shared" as const } } : {}),
       });
-      printEnhanced({ ...result, folder: relative(process.cwd(), result.folder) || "." }, context);
+      const shown = { ...result, folder: relative(process.cwd(), result.folder) || "." };
+      printResult(context, describeEnhanced(shown), shown);
       printNote("For research use; not a medical device.");
     } finally {
       await method.enhancer.dispose();

@@ -1,7 +1,6 @@
 /** `alara convert <in> -o <out>`: DICOM series and volume files into one another, pixels unchanged. */
-import { basename } from "node:path";
-import { computeSha256, stringifyCanonical, type Unit, type Volume } from "@alara/core";
-import { findFormatByName, type SampleType, TRANSFER_SYNTAX_UID, volumeFormats } from "@alara/dicom";
+import type { Unit } from "@alara/core";
+import { type SampleType, TRANSFER_SYNTAX_UID, volumeFormats } from "@alara/dicom";
 import { isVolumePath, type OpenedVolume, openVolumeFile, requireNoFile } from "@alara/dicom/node";
 import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
@@ -10,6 +9,7 @@ import {
   convertSeries,
   describeFindings,
   getOrientation,
+  hashVolume,
   makeOrthogonal,
   questionHu,
   type ReadVolume,
@@ -19,6 +19,7 @@ import {
   writeVolume,
   writeVolumeAsCt,
 } from "../convert-volume.ts";
+import { chooseOutputFormat } from "../hu-output.ts";
 import { openSeries } from "../input.ts";
 import { CODE_VERSION } from "../version.ts";
 
@@ -108,17 +109,8 @@ interface Target {
   readonly isDicom: boolean;
 }
 
-/** A name without extension is a folder; one with another extension more likely is a slip. */
-function chooseDicom(output: string): string {
-  const name = basename(output);
-  if (!/[^.]\.[A-Za-z]\w{0,7}$/.test(name)) return "dicom";
-  throw new UsageError(
-    `the extension of ${name} names no format that is written (${volumeFormats.names.join(", ")}); DICOM goes into a folder: name one, or pass --format dicom`,
-  );
-}
-
 function chooseTarget(options: ConvertCommandOptions): Target {
-  const format = options.format ?? findFormatByName(options.output) ?? chooseDicom(options.output);
+  const format = chooseOutputFormat(options.output, options.format);
   const isDicom = format === "dicom";
   if (isDicom && options.orthogonal) {
     throw new UsageError("--orthogonal is for volume files; DICOM keeps tilted slices as they are");
@@ -267,11 +259,4 @@ async function finishVolume(
 function reportSeries(written: WrittenSeries, notes: readonly string[], context: CommandContext): void {
   for (const note of notes) printNote(`! ${note}`);
   printResult(context, `${written.files} file(s) → ${written.path}`, { ...written, format: "dicom", notes });
-}
-
-/** What decides the UIDs of DICOM made from a volume: its values and its grid. */
-async function hashVolume(volume: Volume): Promise<string> {
-  const { buffer, byteOffset, byteLength } = volume.data;
-  const data = await computeSha256(new Uint8Array(buffer, byteOffset, byteLength));
-  return computeSha256(new TextEncoder().encode(stringifyCanonical({ data, geometry: volume.geometry })));
 }

@@ -12,7 +12,8 @@ import { formatQualityTable } from "../quality-table.ts";
 import { createSeriesSubject, createVolumeSubject } from "../subjects.ts";
 import { openHuVolume, openScan } from "../volumes.ts";
 
-interface EnhanceCommandOptions extends MethodChoice {
+/** The options of the command line. */
+export interface EnhanceCommandOptions extends MethodChoice {
   readonly output: string;
   readonly strength: string;
   readonly series?: string;
@@ -27,6 +28,12 @@ interface EnhanceCommandOptions extends MethodChoice {
   readonly sr?: boolean;
   readonly json?: boolean;
 }
+
+/** What the options are when none is given. */
+export const DEFAULT_ENHANCE_OPTIONS: Pick<
+  EnhanceCommandOptions,
+  "strength" | "referenceNoise" | "report" | "providers"
+> = { strength: "1", referenceNoise: "unknown", report: true, providers: "cpu" };
 
 /** Adds the command. */
 export function addEnhanceCommand(program: Command): void {
@@ -71,15 +78,24 @@ export function addEnhanceCommand(program: Command): void {
     .option("--sr", "also write the report's numbers as a DICOM structured report, <dir>/report.dcm")
     .option("--json", "machine-readable output")
     .action((input: string, options: EnhanceCommandOptions) =>
-      runCommand(options, (context) => enhance(input, options, context)),
+      runCommand(options, async (context) => {
+        const { result, text } = await enhanceInput(input, options, context);
+        printResult(context, text, result);
+      }),
     );
 }
 
-async function enhance(
+/**
+ * Enhances what a path holds.
+ *
+ * @returns what was done, for machines and for people; notes are printed
+ * @throws UsageError, and as opening, enhancing and writing
+ */
+export async function enhanceInput(
   input: string,
   options: EnhanceCommandOptions,
   context: CommandContext,
-): Promise<void> {
+): Promise<{ readonly result: EnhanceSeriesResult; readonly text: string }> {
   const strength = parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 });
   const choice = parseSeriesChoice(options.series);
   const dateTime = parseMoment(options.date);
@@ -119,7 +135,7 @@ async function enhance(
       ...(options.suffix === undefined ? {} : { seriesDescriptionSuffix: options.suffix }),
       ...(options.keepPrivate ? { privateElements: "keep" as const } : {}),
     });
-    printEnhanced(result, context);
+    return { result, text: describeEnhanced(result) };
   } finally {
     await method.enhancer.dispose();
   }
@@ -143,8 +159,8 @@ function describeCommand(args: readonly string[]): string {
   return ["alara", ...shown].join(" ");
 }
 
-/** Prints findings, the table and where to look. */
-export function printEnhanced(result: EnhanceSeriesResult, context: CommandContext): void {
+/** Prints findings as notes; returns the table and where to look. */
+export function describeEnhanced(result: EnhanceSeriesResult): string {
   for (const item of result.seriesFindings)
     if (item.severity === "warning") printNote(`! ${item.code}: ${item.message}`);
   for (const item of result.rangeFindings) printNote(`! outside the intended range: ${item.message}`);
@@ -152,5 +168,5 @@ export function printEnhanced(result: EnhanceSeriesResult, context: CommandConte
   if (result.report) lines.push(formatQualityTable(result.report), "");
   lines.push(`${result.slices} slices in ${result.seconds.toFixed(1)} s → ${result.folder}`);
   if (result.report) lines.push(`look at ${result.folder}/report.html`);
-  printResult(context, lines.join("\n"), result);
+  return lines.join("\n");
 }

@@ -1,6 +1,7 @@
 /** Exports of scan simulation. */
 export type { Acquisition, Aperture, Exposure, FocalSpot } from "./acquisition.ts";
 export { type Bowtie, type BowtieLayer, createBowtieLayers } from "./beam-filters.ts";
+export { createDetectedSpectrum } from "./detected-spectrum.ts";
 export {
   computePhotonResponse,
   type EnergyIntegratingDetector,

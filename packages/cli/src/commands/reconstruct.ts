@@ -1,0 +1,255 @@
+/** `alara reconstruct <in> -o <out>`: projections to images, and with `--enhance` on to an enhanced series. */
+import { availableMemory } from "node:process";
+import { isPlanarGeometry, type Volume } from "@alara/core";
+import { volumeFormats } from "@alara/dicom";
+import { measureScanCoverage } from "@alara/physics";
+import { convertMuToHu, fbpEngines, ReconError, rampWindows, reconstructFbp } from "@alara/recon";
+import { type Command, Option } from "commander";
+import { parseMoment, parseNumber, parseWholeNumber } from "../arguments.ts";
+import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
+import { hashVolume } from "../convert-volume.ts";
+import { chooseOutputFormat, type OutputFormat, requireFreeOutput, writeHuVolume } from "../hu-output.ts";
+import { type OpenedProjections, openProjections } from "../projections.ts";
+import { createImageGrid, type PlacedGrid, parseRange } from "../simulation/image-grid.ts";
+import { CODE_VERSION } from "../version.ts";
+import { DEFAULT_ENHANCE_OPTIONS, enhanceInput } from "./enhance.ts";
+
+const METHODS = ["fbp"] as const;
+
+interface ReconstructOptions {
+  readonly output: string;
+  readonly format?: string;
+  readonly method: string;
+  readonly window: string;
+  readonly cutoff?: string;
+  readonly size: string;
+  readonly fov?: string;
+  readonly slices?: string;
+  readonly sliceSpacing: string;
+  readonly centre?: string;
+  readonly heights?: string;
+  readonly views?: string;
+  readonly muWater?: string;
+  readonly engine: string;
+  readonly memory?: string;
+  readonly enhance?: boolean;
+  readonly enhanceMethod?: string;
+  readonly enhanceModel?: string;
+  readonly enhanceStrength: string;
+  readonly description?: string;
+  readonly patientId: string;
+  readonly date?: string;
+  readonly json?: boolean;
+}
+
+/** Adds the command. */
+export function addReconstructCommand(program: Command): void {
+  program
+    .command("reconstruct")
+    .description("reconstruct projections to images in HU; with --enhance, enhance them too")
+    .argument("<in>", "sinogram file (.sino.npz) or folder of DICOM-CT-PD")
+    .requiredOption(
+      "-o, --output <path>",
+      `volume file (${volumeFormats.names.join(", ")}), or a folder for DICOM`,
+    )
+    .addOption(
+      new Option(
+        "--format <name>",
+        "output format (default: by the extension; a folder means DICOM)",
+      ).choices(["dicom", ...volumeFormats.names]),
+    )
+    .addOption(new Option("--method <name>", "how to reconstruct").choices([...METHODS]).default("fbp"))
+    .addOption(
+      new Option("--window <name>", "ramp window of FBP").choices([...rampWindows.names]).default("hann"),
+    )
+    .option("--cutoff <number>", "where the window ends, as a fraction of the detector's Nyquist frequency")
+    .option("--size <pixels>", "rows and columns", "512")
+    .option("--fov <mm>", "field of view (default: what the scan covers)")
+    .option("--slices <number>", "slices of a cone-beam scan (default: what the scan covers)")
+    .option("--slice-spacing <mm>", "distance of slices, of cone-beam and helical scans", "1")
+    .option("--centre <x,y,z>", "middle of the images from the isocentre, mm; z for cone beams", "0,0,0")
+    .option(
+      "--heights <first..last>",
+      "heights of the slices of a helical scan, mm (default: all with a whole turn)",
+    )
+    .option("--views <first..last>", "instance numbers of DICOM-CT-PD to read (default: all)")
+    .option(
+      "--mu-water <number>",
+      "attenuation of water in 1/mm, for HU (default: what the input says, else 0.0193)",
+    )
+    .addOption(new Option("--engine <name>", "what computes").choices([...fbpEngines.names]).default("simd"))
+    .option("--memory <GiB>", "refuse to start when more is needed (default: 80 % of what is available)")
+    .option("--enhance", "then enhance: writes <out>/reconstruction and <out>/enhanced")
+    .option("--enhance-method <name>", "method of `alara methods` (default: the shipped model)")
+    .option("--enhance-model <bundle>", "model of `alara models`")
+    .option("--enhance-strength <number>", "0 keeps the reconstruction, 1 is full effect", "1")
+    .option("--description <text>", "Series Description")
+    .option("--patient-id <text>", "Patient ID", "ANONYMOUS")
+    .option("--date <iso>", "moment written into the result (default: now)")
+    .option("--json", "machine-readable output")
+    .action((input: string, options: ReconstructOptions) =>
+      runCommand(options, (context) => reconstruct(input, options, context)),
+    );
+}
+
+/** Free memory that a run may take, bytes. */
+function chooseMemoryLimit(text: string | undefined): number {
+  if (text === undefined) return 0.8 * availableMemory();
+  return parseNumber("--memory", text, { minimum: 0.001, maximum: 1e6 }) * 2 ** 30;
+}
+
+/** The grid of the images and where the isocentre lies from its middle. */
+function createOutputGrid(opened: OpenedProjections, options: ReconstructOptions): PlacedGrid {
+  const { geometry, slices } = opened.sinogram;
+  const coverage = measureScanCoverage(geometry);
+  if (isPlanarGeometry(geometry)) {
+    if (options.slices !== undefined) {
+      throw new UsageError("--slices is for cone beams; this scan has one image per measured slice");
+    }
+    const placed = createImageGrid(options, slices, 0, 2 * coverage.radiusMm);
+    const [first] = opened.sliceHeightsMm ?? [];
+    if (first === undefined) return placed;
+    const { originMm } = placed.grid;
+    return { ...placed, grid: { ...placed.grid, originMm: [originMm[0], originMm[1], first] } };
+  }
+  const [low, high] = coverage.heightMm;
+  const spacing = parseNumber("--slice-spacing", options.sliceSpacing, { minimum: 1e-4, maximum: 1e3 });
+  const count =
+    options.slices === undefined
+      ? Math.max(1, Math.floor((high - low) / spacing))
+      : parseWholeNumber("--slices", options.slices, { minimum: 1, maximum: 65_536 });
+  return createImageGrid(options, count, (low + high) / 2, 2 * coverage.radiusMm);
+}
+
+interface Reconstructed {
+  readonly volume: Volume<"HU">;
+  readonly muWaterPerMm: number;
+}
+
+async function reconstructHu(
+  opened: OpenedProjections,
+  options: ReconstructOptions,
+  context: CommandContext,
+): Promise<Reconstructed> {
+  const { grid, isocentreOffsetMm } = createOutputGrid(opened, options);
+  const { geometry } = opened.sinogram;
+  if (geometry.kind === "posed") {
+    throw new ReconError(
+      "UNSUPPORTED_GEOMETRY",
+      "FBP has no formula for free poses; pass an iterative --method",
+    );
+  }
+  const muWaterPerMm =
+    options.muWater === undefined
+      ? (opened.facts.muWaterPerMm ?? 0.0193)
+      : parseNumber("--mu-water", options.muWater, { minimum: 1e-5, maximum: 10 });
+  if (options.muWater === undefined && opened.facts.muWaterPerMm === undefined) {
+    printNote(
+      "! the input does not say the attenuation of water: 0.0193/mm (70 keV) is taken; pass --mu-water",
+    );
+  }
+  const volume = await reconstructFbp(
+    { ...opened.sinogram, geometry },
+    {
+      ...context,
+      grid,
+      axisOffsetMm: isocentreOffsetMm,
+      window: options.window,
+      engine: options.engine,
+      memoryLimitBytes: chooseMemoryLimit(options.memory),
+      ...(options.cutoff === undefined
+        ? {}
+        : { cutoff: parseNumber("--cutoff", options.cutoff, { minimum: 0.01, maximum: 10 }) }),
+    },
+  );
+  return { volume: convertMuToHu(volume, muWaterPerMm), muWaterPerMm };
+}
+
+async function reconstruct(
+  input: string,
+  options: ReconstructOptions,
+  context: CommandContext,
+): Promise<void> {
+  const dateTime = parseMoment(options.date);
+  parseNumber("--enhance-strength", options.enhanceStrength, { minimum: 0, maximum: 1 });
+  const format: OutputFormat = options.enhance ? "dicom" : chooseOutputFormat(options.output, options.format);
+  if (options.enhance && options.format !== undefined && options.format !== "dicom") {
+    throw new UsageError("--enhance writes DICOM; leave out --format");
+  }
+  for (const [name, value] of [
+    ["--enhance-method", options.enhanceMethod],
+    ["--enhance-model", options.enhanceModel],
+  ]) {
+    if (!options.enhance && value !== undefined) throw new UsageError(`${name} needs --enhance`);
+  }
+  await requireFreeOutput(options.output, format);
+  const views = parseRange("--views", options.views);
+  const heightsMm = parseRange("--heights", options.heights);
+  const opened = await openProjections(
+    input,
+    {
+      sliceSpacingMm: parseNumber("--slice-spacing", options.sliceSpacing, { minimum: 1e-4, maximum: 1e3 }),
+      ...(views === undefined ? {} : { views }),
+      ...(heightsMm === undefined ? {} : { heightsMm }),
+    },
+    context,
+  );
+  const { volume, muWaterPerMm } = await reconstructHu(opened, options, context);
+  const target = options.enhance ? `${options.output}/reconstruction` : options.output;
+  const written = await writeHuVolume(
+    volume,
+    target,
+    format,
+    {
+      identity: {
+        method: options.method,
+        window: options.window,
+        cutoff: options.cutoff ?? "1",
+        pixels: await hashVolume(volume),
+        patientId: options.patientId,
+      },
+      patientId: options.patientId,
+      dateTime,
+      seriesDescription: options.description ?? `${options.method.toUpperCase()} ${options.window}`,
+      kernel: options.window.toUpperCase(),
+      softwareVersion: CODE_VERSION,
+      model: "reconstruction",
+      imageTypeOrigin: "DERIVED",
+      imageComments: "Reconstructed from projections; headers are not those of a scanner",
+    },
+    context,
+  );
+  for (const note of [...opened.notes, ...written.notes]) printNote(`! ${note}`);
+  const { size, spacingMm } = volume.geometry;
+  const facts = {
+    method: options.method,
+    window: options.window,
+    size,
+    spacingMm,
+    muWaterPerMm,
+    geometry: opened.sinogram.geometry.kind,
+    notes: opened.notes,
+    path: written.path,
+    files: written.files,
+    ...(written.seriesInstanceUid === undefined ? {} : { seriesInstanceUid: written.seriesInstanceUid }),
+  };
+  const text = `${size.join(" × ")} voxels of ${spacingMm.map((mm) => Number(mm.toFixed(4))).join(" × ")} mm → ${written.path}`;
+  if (!options.enhance) {
+    printResult(context, text, facts);
+    return;
+  }
+  if (!context.json) printResult(context, text, facts);
+  const { result, text: summary } = await enhanceInput(
+    written.path,
+    {
+      ...DEFAULT_ENHANCE_OPTIONS,
+      output: `${options.output}/enhanced`,
+      strength: options.enhanceStrength,
+      date: dateTime,
+      ...(options.enhanceMethod === undefined ? {} : { method: options.enhanceMethod }),
+      ...(options.enhanceModel === undefined ? {} : { model: options.enhanceModel }),
+    },
+    context,
+  );
+  printResult(context, summary, { reconstruction: facts, enhancement: result });
+}

@@ -1,0 +1,65 @@
+/**
+ * Where images made here go: a folder of DICOM, or a volume file, by the name of the output.
+ */
+import { basename } from "node:path";
+import type { LongWorkOptions, Volume } from "@alara/core";
+import { type CtSeriesAttributes, findFormatByName, TRANSFER_SYNTAX_UID, volumeFormats } from "@alara/dicom";
+import { requireNoFile } from "@alara/dicom/node";
+import { UsageError } from "./context.ts";
+import { writeVolume, writeVolumeAsCt } from "./convert-volume.ts";
+
+/** `"dicom"` or a volume format. */
+export type OutputFormat = string;
+
+/**
+ * The format of an output path: by its extension, a name without one is a folder of DICOM.
+ *
+ * @param chosen - `--format`
+ * @throws UsageError for extensions that nothing writes
+ */
+export function chooseOutputFormat(output: string, chosen?: string): OutputFormat {
+  const byName = chosen ?? findFormatByName(output);
+  if (byName !== undefined) return byName;
+  const name = basename(output);
+  if (!/[^.]\.[A-Za-z]\w{0,7}$/.test(name)) return "dicom";
+  throw new UsageError(
+    `the extension of ${name} names no format that is written (${volumeFormats.names.join(", ")}); DICOM goes into a folder: name one, or pass --format dicom`,
+  );
+}
+
+/** What was written. */
+export interface WrittenImages {
+  readonly path: string;
+  readonly files: number;
+  readonly seriesInstanceUid?: string;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Writes images in HU.
+ *
+ * @throws DicomError `OUTPUT_NOT_EMPTY` and as the writers
+ */
+export async function writeHuVolume(
+  volume: Volume<"HU">,
+  output: string,
+  format: OutputFormat,
+  attributes: CtSeriesAttributes,
+  work: LongWorkOptions,
+): Promise<WrittenImages> {
+  if (format === "dicom") {
+    const written = await writeVolumeAsCt(volume, output, attributes, {
+      ...work,
+      transferSyntaxUid: TRANSFER_SYNTAX_UID.explicitLittleEndian,
+      layout: "classic",
+    });
+    return { ...written, notes: [] };
+  }
+  const written = await writeVolume(volume, output, format, { description: attributes.seriesDescription });
+  return { path: written.path, files: written.files.length, notes: written.notes };
+}
+
+/** Refuses a volume file that exists, before long work; folders are checked when they are opened. */
+export async function requireFreeOutput(output: string, format: OutputFormat): Promise<void> {
+  if (format !== "dicom") await requireNoFile(output);
+}
