@@ -43,7 +43,7 @@ export function isUniformAlongZ(phantom: SolidPhantom<unknown>): boolean {
 /**
  * Walks the grid. Weight of each visited voxel length: 1/`linesPerRow`.
  *
- * @returns `rowsWalked`: all rows of the volume, or those of its first slice where the phantom is uniform along z
+ * @returns how many slices were walked: all, or only the first where the phantom is uniform along z
  * @throws PhysicsError `OUT_OF_RANGE`
  */
 export function walkSolidRows(

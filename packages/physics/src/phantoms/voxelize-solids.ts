@@ -55,7 +55,7 @@ export interface MaterialFractions {
 }
 
 /**
- * Share of each material in each voxel.
+ * Share of each material in each voxel; takes 4 bytes per voxel and material.
  *
  * @throws PhysicsError as {@link voxelizeSolids}
  */

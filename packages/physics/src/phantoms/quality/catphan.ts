@@ -4,6 +4,7 @@
  * each alone at z = 0 and all assembled. Not a drawing of the maker's: where the manual is silent (HU of the casts,
  * lengths of bars and wires, places of the sub-slice targets) the values are this model's and are named below.
  */
+import { PhysicsError } from "../../errors.ts";
 import type { Material } from "../../materials/material.ts";
 import { combinePhantoms, placePhantom } from "../place-solids.ts";
 import type { MaterialPhantom, Solid } from "../solid.ts";
@@ -43,7 +44,14 @@ function createBody(
   readonly height: HeightRange;
   readonly solids: Solid<Material>[];
 } {
-  const half = (options.thicknessMm ?? defaultThicknessMm) / 2;
+  const { thicknessMm = defaultThicknessMm } = options;
+  if (!(thicknessMm >= 2 && thicknessMm < Infinity)) {
+    throw new PhysicsError(
+      "OUT_OF_RANGE",
+      `module thickness ${thicknessMm} mm must be ≥ 2 and finite; the maker's are 25 to 40 mm`,
+    );
+  }
+  const half = thicknessMm / 2;
   const height = { fromMm: -half, toMm: half };
   const solids: Solid<Material>[] = [];
   if ((options.housing ?? "present") === "present") {
