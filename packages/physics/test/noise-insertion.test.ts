@@ -194,6 +194,8 @@ describe("insertSinogramNoise", () => {
       [{ airQuanta: [1, 2, 3] }, "SHAPE_MISMATCH"],
       [{ electronicNoiseQuanta: -1 }, "OUT_OF_RANGE"],
       [{ leastQuanta: 0 }, "OUT_OF_RANGE"],
+      [{ relativeQuantumSize: 0 }, "OUT_OF_RANGE"],
+      [{ relativeQuantumSize: [1, 2] }, "SHAPE_MISMATCH"],
     ] as const) {
       expect(() => insertSinogramNoise(lines, { ...options, ...wrong })).toThrow(
         expect.objectContaining({ code }),

@@ -4,9 +4,10 @@
  */
 import { countDetectorRows, isPlanarGeometry, type ScanGeometry } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
+import { checkSpectrum, type Filter } from "../spectra/measures.ts";
 import type { Spectrum } from "../spectra/spectrum.ts";
 import type { Bowtie } from "./beam-filters.ts";
-import { checkDetector, type MaterialLayer, type ScanDetector, scanDetectors } from "./detectors.ts";
+import { checkDetector, type ScanDetector, scanDetectors } from "./detectors.ts";
 import { type CrosstalkModel, checkCrosstalk, checkLag, type LagModel } from "./readout.ts";
 import { checkScatter, type ScatterModel } from "./scatter.ts";
 import type { TubeCurrent } from "./tube-current.ts";
@@ -43,7 +44,7 @@ export interface Acquisition {
   /** Name in `scanDetectors` or a detector. */
   readonly detector: string | ScanDetector;
   /** Flat filters beyond those of the spectrum. */
-  readonly filters?: readonly MaterialLayer[];
+  readonly filters?: readonly Filter[];
   readonly bowtie?: Bowtie;
   /** Default constant. */
   readonly tubeCurrent?: TubeCurrent;
@@ -100,19 +101,8 @@ export function getBeamSpectrum(spectrum: Spectrum | number): {
     }
     return { energiesKev: Float64Array.of(spectrum), photons: Float64Array.of(1) };
   }
+  checkSpectrum(spectrum);
   const { energiesKev, photons } = spectrum;
-  let total = 0;
-  let isGood = energiesKev.length > 0 && energiesKev.length === photons.length;
-  for (let i = 0; isGood && i < photons.length; i++) {
-    isGood = energiesKev[i] > 0 && photons[i] >= 0 && Number.isFinite(photons[i]);
-    total += photons[i];
-  }
-  if (!isGood || !(total > 0)) {
-    throw new PhysicsError(
-      "BAD_SPECTRUM",
-      `spectrum ${spectrum.name}: ${energiesKev.length} energies and ${photons.length} photon numbers must be of one length, energies > 0, photons ≥ 0 and not all 0`,
-    );
-  }
   // Bins without photons cost time and nothing else.
   const kept = [...photons.keys()].filter((i) => photons[i] > 0);
   return {

@@ -9,18 +9,13 @@ import { createRegistry, type Registry } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
 import type { Material } from "../materials/material.ts";
 import { computeNormalTail } from "../noise/normal-tail.ts";
-
-/** A layer of a material. */
-export interface MaterialLayer {
-  readonly material: Material;
-  readonly thicknessMm: number;
-}
+import type { Filter } from "../spectra/measures.ts";
 
 /** What detectors of both kinds have. */
 interface DetectorBase {
   readonly name: string;
   /** Absorbs 1 − exp(−µt/cosβ) of the photons; none: all of them. */
-  readonly absorber?: MaterialLayer;
+  readonly absorber?: Filter;
   /** Share of a cell's area that detects, in (0, 1]; default 1. */
   readonly fillFactor?: number;
   /** Highest signal of a cell, electrons or counts per energy bin; default none. */

@@ -5,13 +5,17 @@ export { createDetectedSpectrum } from "./detected-spectrum.ts";
 export {
   computePhotonResponse,
   type EnergyIntegratingDetector,
-  type MaterialLayer,
   type PhotonCountingDetector,
   type ScanDetector,
   scanDetectors,
 } from "./detectors.ts";
 export { type DrawScanOptions, drawScan, type ScanResult, type ScanSignals } from "./draw-scan.ts";
-export { type PreparedScan, type PrepareScanOptions, prepareScan } from "./prepare-scan.ts";
+export {
+  computeRelativeQuantumSizes,
+  type PreparedScan,
+  type PrepareScanOptions,
+  prepareScan,
+} from "./prepare-scan.ts";
 export { applyCrosstalk, applyLag, type CrosstalkModel, type LagModel } from "./readout.ts";
 export type { ScannedObject } from "./scanned-object.ts";
 export { computeScatter, KV_FAN_SCATTER, type ScatterModel } from "./scatter.ts";

@@ -366,6 +366,20 @@ export async function prepareScan<G extends ScanGeometry>(
   };
 }
 
+/**
+ * Size of each sample's quanta against those of the central beam in air: (variance/mean)/signalPerQuantum. Behind
+ * matter an energy-integrating detector's quanta are harder, thus larger and fewer; what low-dose insertion into the
+ * measured sinogram needs to know.
+ *
+ * @returns one number per sample; 1 throughout for photon counting and one energy
+ */
+export function computeRelativeQuantumSizes(prepared: PreparedScan): Float32Array {
+  const { mean, variance, signalPerQuantum } = prepared;
+  const sizes = new Float32Array(mean[0].length).fill(1);
+  if (variance === null) return sizes;
+  return sizes.map((_, i) => (mean[0][i] > 0 ? variance[i] / mean[0][i] / signalPerQuantum : 1));
+}
+
 /** Writes the expected signal of each bin; returns the quantum variance of the first. */
 function computeMoments(quanta: Float64Array, response: readonly Float64Array[], mean: Float64Array): number {
   let variance = 0;
