@@ -3,39 +3,22 @@
  * transfer syntax decodes to, a series from Blobs and a NIfTI file must have Node's check sums, and reading
  * uncompressed images must load no WebAssembly.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 import { createCentredGrid, createVolume } from "@alara/core";
 import { createCtSeries, TRANSFER_SYNTAX_UID, transferSyntaxes, volumeFormats } from "@alara/dicom";
 import { createTemporaryFolder, requireTool, type TemporaryFolder } from "@alara/testing";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CheckInputs, checkCodecs, checkSeries } from "./browser/checks.ts";
+import { buildPage, runPage } from "./browser/run-page.ts";
 
-const PAGE = fileURLToPath(new URL("browser/page.ts", import.meta.url));
 const GOLDEN = new URL("../packages/dicom/test/golden/codecs.json", import.meta.url);
-const MIME: Readonly<Record<string, string>> = { js: "text/javascript", wasm: "application/wasm" };
 /** Everything that reading uncompressed DICOM needs, the page included. */
 const LARGEST_CORE_BYTES = 400_000;
 
 let folder: TemporaryFolder;
 beforeAll(async () => {
   folder = createTemporaryFolder("browser");
-  await build({
-    configFile: false,
-    root: fileURLToPath(new URL("browser", import.meta.url)),
-    logLevel: "error",
-    build: {
-      outDir: folder.resolve("site"),
-      target: "es2023",
-      assetsInlineLimit: 0,
-      modulePreload: false,
-      rollupOptions: { input: PAGE, output: { entryFileNames: "page.js" } },
-    },
-  });
+  await buildPage("page", folder);
 });
 afterAll(() => folder?.dispose());
 
@@ -91,88 +74,17 @@ interface PageAnswer {
   readonly error?: string;
 }
 
-/** Serves the site until the page has answered; also tells what was asked for before the series was done. */
-async function runPage(
-  chromium: string,
-  inputs: CheckInputs,
-): Promise<{ answer: PageAnswer; requested: readonly string[]; coreRequests: readonly string[] }> {
-  const requested: string[] = [];
-  let coreRequests: readonly string[] = [];
-  let resolveAnswer: (answer: PageAnswer) => void = () => {};
-  const answered = new Promise<PageAnswer>((resolve) => {
-    resolveAnswer = resolve;
-  });
-  const server = http.createServer((request, response) => {
-    const name = new URL(request.url ?? "/", "http://localhost").pathname;
-    requested.push(name);
-    const send = (type: string, body: string | Buffer): void => {
-      response.writeHead(200, { "content-type": type, "cache-control": "no-store" }).end(body);
-    };
-    if (name === "/") send("text/html", '<!doctype html><script type="module" src="/page.js"></script>');
-    else if (name === "/inputs.json") send("application/json", JSON.stringify(inputs));
-    else if (request.method === "POST") {
-      let body = "";
-      request.on("data", (chunk) => {
-        body += chunk;
-      });
-      request.on("end", () => {
-        send("text/plain", "");
-        if (name === "/series-done") coreRequests = [...requested];
-        if (name === "/result") resolveAnswer(JSON.parse(body) as PageAnswer);
-      });
-    } else {
-      const file = folder.resolve("site", ...name.split("/").filter((part) => /^[\w.-]+$/.test(part)));
-      if (fs.existsSync(file)) send(MIME[file.split(".").pop() ?? ""] ?? "text/plain", fs.readFileSync(file));
-      else response.writeHead(404).end();
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  let browser: ChildProcess | undefined;
-  try {
-    browser = spawn(
-      chromium,
-      [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        `--user-data-dir=${folder.resolve("profile")}`,
-        "--remote-debugging-port=0",
-        `http://127.0.0.1:${port}/`,
-      ],
-      { stdio: "ignore" },
-    );
-    const gone = new Promise<PageAnswer>((resolve) => {
-      browser?.on("exit", (code) => resolve({ error: `the browser ended with status ${code}` }));
-      setTimeout(
-        () => resolve({ error: `no answer in 50 s; asked for ${requested.join(" ")}` }),
-        50_000,
-      ).unref();
-    });
-    return { answer: await Promise.race([answered, gone]), requested, coreRequests };
-  } finally {
-    if (browser !== undefined && browser.exitCode === null) {
-      const ended = new Promise((resolve) => browser?.once("exit", resolve));
-      browser.kill();
-      await ended;
-    }
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
 describe("@alara/dicom in a browser", () => {
   it("has Node's check sums in every transfer syntax, for Blobs and NIfTI; plain images load no WebAssembly", async (context) => {
     const chromium = requireTool(context, "chromium", "chromium");
     const inputs = await createInputs();
-    const { answer, requested, coreRequests } = await runPage(chromium, inputs);
+    const { answer, requested, requestsBefore } = await runPage<PageAnswer>(chromium, folder, { inputs });
+    const coreRequests = requested.slice(0, requestsBefore["/series-done"]);
     expect(answer.error).toBeUndefined();
-    expect(answer.results).toEqual({ ...(await checkSeries(inputs)), ...(await checkCodecs(inputs)) });
+    expect("results" in answer && answer.results).toEqual({
+      ...(await checkSeries(inputs)),
+      ...(await checkCodecs(inputs)),
+    });
     expect(requested.filter((name) => name.endsWith(".wasm"))).not.toEqual([]);
     expect(coreRequests.filter((name) => name.endsWith(".wasm"))).toEqual([]);
     const scripts = [...new Set(coreRequests)].filter((name) => name.endsWith(".js"));
