@@ -54,6 +54,14 @@ function checkGeometry(geometry: ScanGeometry, grid: VolumeGrid): PlanarGeometry
   return geometry;
 }
 
+/** What the shaders divide by: rad (arc), mm (parallel), or the tangent of one channel (flat). */
+function getShaderPitch(geometry: PlanarGeometry | ConeGeometry): number {
+  if (geometry.kind === "parallel") return geometry.channelPitchMm;
+  return geometry.kind === "fan-arc" || geometry.kind === "cone-curved"
+    ? geometry.channelPitchRad
+    : geometry.channelPitchMm / geometry.sourceToDetectorMm;
+}
+
 /** Constants of the shaders. */
 function createConstants(geometry: PlanarGeometry | ConeGeometry, grid: VolumeGrid): Record<string, number> {
   const isArc = geometry.kind === "fan-arc" || geometry.kind === "cone-curved";
@@ -67,12 +75,7 @@ function createConstants(geometry: PlanarGeometry | ConeGeometry, grid: VolumeGr
     rowSpacing: grid.rowSpacingMm,
     kind: geometry.kind === "parallel" ? 0 : isArc ? 1 : 2,
     middle: (geometry.channels - 1) / 2 + geometry.channelOffset,
-    pitch:
-      geometry.kind === "parallel"
-        ? geometry.channelPitchMm
-        : "channelPitchRad" in geometry
-          ? geometry.channelPitchRad
-          : geometry.channelPitchMm / geometry.sourceToDetectorMm,
+    pitch: getShaderPitch(geometry),
     sourceToIso: geometry.kind === "parallel" ? 0 : geometry.sourceToIsoMm,
   };
   if (isPlanarGeometry(geometry)) return constants;

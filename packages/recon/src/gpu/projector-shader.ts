@@ -42,14 +42,15 @@ override pitch: f32;
 override sourceToIso: f32;
 
 struct Ray {
-  start: f32,
-  increment: f32,
+  whole: f32,
+  rest: f32,
+  coarse: f32,
+  fine: f32,
+  // Negative where steps are rows.
   length: f32,
-  axis: f32,
   climb: f32,
   climbIncrement: f32,
   inverseReach: f32,
-  unused: f32,
 }
 
 @group(0) @binding(0) var<uniform> part: vec4<i32>;
@@ -61,6 +62,16 @@ fn channelAt(x: f32, y: f32, turn: vec2<f32>) -> f32 {
   }
   let t = (y * turn.x - x * turn.y) / (sourceToIso - along);
   return middle + select(t, arctan(t), kind == 1) / pitch;
+}
+
+// Place of a ray across its dominant axis: whole pixels and the rest in [0, 1).
+fn locate(ray: Ray, step: i32, steps: i32) -> vec2<f32> {
+  let run = f32(step - steps / 2);
+  let far = run * ray.coarse;
+  let whole = floor(far);
+  let rest = (far - whole) + (ray.rest + run * ray.fine);
+  let carry = floor(rest);
+  return vec2<f32>(ray.whole + whole + carry, rest - carry);
 }
 
 // Channels whose rays may pass within one pixel of (x, y) on a grid line.
@@ -98,7 +109,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   let ray = rays[view * channels + channel];
-  let isAlongX = ray.axis == 0.0;
+  let isAlongX = ray.length > 0.0;
   let steps = select(rows, columns, isAlongX);
   let cross = select(columns, rows, isAlongX);
   let stepStride = select(columns, 1, isAlongX);
@@ -106,13 +117,13 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   let base = slice * rows * columns;
   var sum = 0.0;
   for (var i = 0; i < steps; i++) {
-    let position = ray.start + f32(i) * ray.increment;
-    let floored = floor(position);
+    let place = locate(ray, i, steps);
+    let floored = place.x;
     if (floored < -1.0 || floored >= f32(cross)) {
       continue;
     }
     let low = i32(floored);
-    let fraction = position - floored;
+    let fraction = place.y;
     let index = base + i * stepStride + low * crossStride;
     if (low >= 0) {
       sum += (1.0 - fraction) * input[index];
@@ -121,7 +132,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
       sum += fraction * input[index + crossStride];
     }
   }
-  output[(slice * part.x + view) * channels + channel] = sum * ray.length;
+  output[(slice * part.x + view) * channels + channel] = sum * abs(ray.length);
 }
 
 @compute @workgroup_size(8, 8)
@@ -139,12 +150,11 @@ fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
     let near = channelsNear(x, y, turns[view]);
     for (var channel = near.x; channel <= near.y; channel++) {
       let ray = rays[view * channels + channel];
-      let isAlongX = ray.axis == 0.0;
-      let place = vec2<f32>(f32(column), f32(row));
-      let position = ray.start + select(place.y, place.x, isAlongX) * ray.increment;
-      let weight = 1.0 - abs(position - select(place.x, place.y, isAlongX));
+      let isAlongX = ray.length > 0.0;
+      let place = locate(ray, select(row, column, isAlongX), select(rows, columns, isAlongX));
+      let weight = 1.0 - abs(place.x - f32(select(column, row, isAlongX)) + place.y);
       if (weight > 0.0) {
-        sum += weight * ray.length * input[(slice * part.x + view) * channels + channel];
+        sum += weight * abs(ray.length) * input[(slice * part.x + view) * channels + channel];
       }
     }
   }
@@ -181,7 +191,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   let height = (f32(detectorRow) - middleRow) * rowPitch;
   let slices = part.y;
   let bottom = firstSlice + f32(part.z);
-  let isAlongX = ray.axis == 0.0;
+  let isAlongX = ray.length > 0.0;
   let steps = select(rows, columns, isAlongX);
   let cross = select(columns, rows, isAlongX);
   let stepStride = select(columns, 1, isAlongX);
@@ -189,8 +199,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   let plane = rows * columns;
   var sum = 0.0;
   for (var i = 0; i < steps; i++) {
-    let position = ray.start + f32(i) * ray.increment;
-    let floored = floor(position);
+    let place = locate(ray, i, steps);
+    let floored = place.x;
     let positionZ = height * (ray.climb + f32(i) * ray.climbIncrement) - bottom;
     let flooredZ = floor(positionZ);
     if (floored < -1.0 || floored >= f32(cross) || flooredZ < -1.0 || flooredZ >= f32(slices)) {
@@ -198,7 +208,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let low = i32(floored);
     let lowZ = i32(flooredZ);
-    let fraction = position - floored;
+    let fraction = place.y;
     let fractionZ = positionZ - flooredZ;
     let index = i * stepStride + low * crossStride + lowZ * plane;
     var below = 0.0;
@@ -223,7 +233,7 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let tilt = height * ray.inverseReach;
   output[(view * detectorRows + detectorRow) * channels + channel] =
-    sum * ray.length * sqrt(1.0 + tilt * tilt);
+    sum * abs(ray.length) * sqrt(1.0 + tilt * tilt);
 }
 
 @compute @workgroup_size(8, 8)
@@ -242,15 +252,14 @@ fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
     let near = channelsNear(x, y, turns[view]);
     for (var channel = near.x; channel <= near.y; channel++) {
       let ray = rays[view * channels + channel];
-      let isAlongX = ray.axis == 0.0;
-      let place = vec2<f32>(f32(column), f32(row));
-      let step = select(place.y, place.x, isAlongX);
-      let position = ray.start + step * ray.increment;
-      let weight = 1.0 - abs(position - select(place.x, place.y, isAlongX));
+      let isAlongX = ray.length > 0.0;
+      let step = select(row, column, isAlongX);
+      let place = locate(ray, step, select(rows, columns, isAlongX));
+      let weight = 1.0 - abs(place.x - f32(select(column, row, isAlongX)) + place.y);
       if (weight <= 0.0) {
         continue;
       }
-      let climb = ray.climb + step * ray.climbIncrement;
+      let climb = ray.climb + f32(step) * ray.climbIncrement;
       let rowsPerSlice = 1.0 / (climb * rowPitch);
       let lowest = (f32(slice - 1) + bottom) * rowsPerSlice + middleRow - 0.05;
       let highest = (f32(slice + 1) + bottom) * rowsPerSlice + middleRow + 0.05;
@@ -266,7 +275,7 @@ fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
             * input[(view * detectorRows + detectorRow) * channels + channel];
         }
       }
-      sum += weight * ray.length * line;
+      sum += weight * abs(ray.length) * line;
     }
   }
   output[(slice * rows + row) * columns + column] += sum;
