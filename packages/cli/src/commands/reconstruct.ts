@@ -212,6 +212,7 @@ async function reconstruct(
       dateTime,
       seriesDescription: options.description ?? `${options.method.toUpperCase()} ${options.window}`,
       kernel: options.window.toUpperCase(),
+      ...(opened.facts.tubeVoltageKv === undefined ? {} : { tubeVoltageKv: opened.facts.tubeVoltageKv }),
       softwareVersion: CODE_VERSION,
       model: "reconstruction",
       imageTypeOrigin: "DERIVED",

@@ -269,6 +269,9 @@ async function simulateProjections(
       muWaterPerMm,
       incidentQuanta: airQuanta,
       electronicNoiseQuanta: scan.electronicNoiseQuanta,
+      ...(options.energy === undefined && options.spectrum === undefined
+        ? { tubeVoltageKv: Number(options.kv) }
+        : {}),
     };
     await folder.writeFile(
       "scan.sino.npz",

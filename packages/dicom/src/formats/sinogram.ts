@@ -82,6 +82,8 @@ export interface SinogramFacts {
   /** Quanta per sample without an object, I0, and readout noise σe in quanta: what statistical weights need. */
   readonly incidentQuanta?: number;
   readonly electronicNoiseQuanta?: number;
+  /** Of the tube, kV. */
+  readonly tubeVoltageKv?: number;
 }
 
 /** A sinogram as a file held it. */
@@ -90,7 +92,12 @@ export interface StoredSinogram {
   readonly facts: SinogramFacts;
 }
 
-const FACTS: readonly (keyof SinogramFacts)[] = ["muWaterPerMm", "incidentQuanta", "electronicNoiseQuanta"];
+const FACTS: readonly (keyof SinogramFacts)[] = [
+  "muWaterPerMm",
+  "incidentQuanta",
+  "electronicNoiseQuanta",
+  "tubeVoltageKv",
+];
 
 /** @throws DicomError `INVALID_VALUE` */
 function checkFact(name: keyof SinogramFacts, value: unknown): number {
