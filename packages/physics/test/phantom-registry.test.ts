@@ -329,6 +329,34 @@ describe("other quality phantoms", () => {
     expect(chord(31.07698)).toBeCloseTo(8.3266, 3);
   });
 
+  it("the FORBILD head's other bones have the published mid-plane sections", () => {
+    const phantom = createForbildHead({ muWaterPerMm: 1, leftEar: "pattern" });
+    const tracer = createSolidTracer(phantom);
+    /** How far bone reaches both ways from a point (cm) along a direction of the mid-plane, mm. */
+    const measure = (x: number, y: number, dx: number, dy: number): number => {
+      const pieces = tracer.trace(Float64Array.of(10 * x, 10 * y, 0, dx, dy, 0));
+      for (let k = 0; k < pieces; k++) {
+        const isHere = tracer.pieceStartsMm[k] < 0 && tracer.pieceEndsMm[k] > 0;
+        if (isHere && phantom.solids[tracer.pieceSolids[k]].content === 1.8) {
+          return tracer.pieceEndsMm[k] - tracer.pieceStartsMm[k];
+        }
+      }
+      return 0;
+    };
+    expect(measure(0, 3.6, 1, 0)).toBeCloseTo(24, 3);
+    expect(measure(0, 3.6, 0, 1)).toBeCloseTo(2 * 2.7884, 3);
+    expect(measure(0, 9.6, 1, 0)).toBeCloseTo(4, 6);
+    expect(measure(0, 9.6, 0, 1)).toBeCloseTo(12, 4);
+    // The 2D version's straight edge: (11.15 sin 15° − 2.605)/cos 15° = 0.2907 cm from the middle.
+    expect(Math.abs(measure(0, -11.15, 1, 0) - 2 * 2.907)).toBeLessThan(0.1);
+    // Left ear: width of the first column's ellipsoids, 80 of them in the mid-plane.
+    expect(measure(-7, -1, 1, 0)).toBeCloseTo(0.357, 6);
+    expect(measure(-6.76, 0.44 + 4 * 0.05, 0, 1)).toBeCloseTo(0.25, 6);
+    const pattern = listInserts(phantom, "left ear");
+    expect(pattern).toHaveLength(144);
+    expect(pattern.filter((insert) => insert.centreMm[2] === 0)).toHaveLength(80);
+  });
+
   it("both FORBILD heads have the same solids", () => {
     const values = createForbildHead({ muWaterPerMm: 1 });
     const materials = createForbildHeadOfMaterials();

@@ -1,9 +1,8 @@
 /**
  * The FORBILD head phantom (Lauritsch & Bruder; tomography.md §3.2) in 3D: skull, brain, ventricle, eyes, contrast
- * spots, haematoma, frontal sinus with its bones, occipital protuberance, and the right ear with its honeycomb of air
- * cells. The bones beside the sinus lean 15° out of the plane; their mid-plane section has the semi-axes
- * 1.17425 × 0.41633 cm at 31.077° of the published 2D version (Yu et al., Phys. Med. Biol. 57:N237, 2012). The
- * resolution pattern of the left ear is not part of this model.
+ * spots, haematoma, frontal sinus with its bones, occipital protuberance, the right ear with its honeycomb of air
+ * cells and, where asked, the resolution pattern of the left ear. The mid-plane is the published 2D version (Yu et
+ * al., Phys. Med. Biol. 57:N237, 2012) to 0.1 mm: that one has straight edges where sections here are conics.
  */
 import type { Vector3 } from "@alara/core";
 import type { Material } from "../../materials/material.ts";
@@ -17,6 +16,11 @@ import { contents, createWaterEquivalent } from "./contents.ts";
 export interface ForbildHeadOptions {
   /** The right ear: bone with air cells, bone alone, or neither. Default `"cells"`. */
   readonly ear?: "cells" | "bone" | "absent";
+  /**
+   * `"pattern"` puts 144 small ellipsoids of bone into the left ear: four columns of 0.357, 0.312, 0.278 and 0.25 mm,
+   * each with four groups of five along y, twice their width apart, and of four more along z. Default `"absent"`.
+   */
+  readonly leftEar?: "pattern" | "absent";
 }
 
 /** Options of {@link createForbildHead}. */
@@ -31,11 +35,11 @@ export interface ForbildHeadValueOptions extends ForbildHeadOptions {
  * @returns `"replace"`; bounds ±96, ±120, ±125 mm
  */
 export function createForbildHead(options: ForbildHeadValueOptions = {}): ValuePhantom {
-  const { muWaterPerMm = 0.02, ear = "cells" } = options;
+  const { muWaterPerMm = 0.02 } = options;
   return {
     name: "forbild-head",
     composition: "replace",
-    solids: listSolids(ear, (density) => density * muWaterPerMm),
+    solids: listSolids(options, (density) => density * muWaterPerMm),
   };
 }
 
@@ -53,7 +57,7 @@ export function createForbildHeadOfMaterials(options: ForbildHeadOptions = {}): 
   return {
     name: "forbild-head-materials",
     composition: "replace",
-    solids: listSolids(options.ear ?? "cells", getMaterial),
+    solids: listSolids(options, getMaterial),
   };
 }
 
@@ -65,7 +69,23 @@ const CELLS: readonly (readonly number[])[] = [
   [6, 6, 5, 4],
 ];
 
-function listSolids<C>(ear: "cells" | "bone" | "absent", getContent: (density: number) => C): Solid<C>[] {
+/** Columns of the left ear: x in cm and width of the ellipsoids in x and y. */
+const PATTERN_COLUMNS: readonly (readonly [number, number])[] = [
+  [-7, 0.0357],
+  [-6.92, 0.0312],
+  [-6.84, 0.0278],
+  [-6.76, 0.025],
+];
+/** Groups of the left ear: first y in cm and height of the ellipsoids in z. */
+const PATTERN_GROUPS: readonly (readonly [number, number])[] = [
+  [-1, 0.4],
+  [-0.52, 0.2],
+  [-0.04, 0.1],
+  [0.44, 0.05],
+];
+
+function listSolids<C>(options: ForbildHeadOptions, getContent: (density: number) => C): Solid<C>[] {
+  const { ear = "cells", leftEar = "absent" } = options;
   const mm = <T extends readonly number[]>(cm: T): T => cm.map((value) => 10 * value) as unknown as T;
   const add = (label: string, density: number, shape: SolidShape): Solid<C> => ({
     label,
@@ -133,17 +153,28 @@ function listSolids<C>(ear: "cells" | "bone" | "absent", getContent: (density: n
       halfLengthMm: 2.5 * Math.cos(Math.PI / 12),
       axes: { x: [1, 0, 0], y: [0, c60, s60], z: [0, -s60, c60] },
     }),
-    // Across the sinus: along x, 2 × 0.4 cm.
+    // In the sinus: 0.4 cm across, an ellipse of 2 × 0.525561 cm leaning by 30°, ±0.6 cm high in the mid-plane.
     add("sinus bone", 1.8, {
       kind: "cylinder",
       centreMm: mm([0, 9.6, 0]),
-      semiAxesMm: [20, 4],
-      halfLengthMm: 5.25561 / 2,
+      semiAxesMm: [20, 5.25561],
+      halfLengthMm: 2,
       axes: { x: [0, -c60, s60], y: [0, -s60, -c60], z: [1, 0, 0] },
     }),
     add("protuberance", 1.8, cone(-0.2)),
     add("protuberance", 1.8, cone(0.2)),
   ];
+  if (leftEar === "pattern") {
+    for (const [x, width] of PATTERN_COLUMNS) {
+      for (const [y, height] of PATTERN_GROUPS) {
+        const semiAxes: Vector3 = [width / 2, width / 2, height / 2];
+        const place = (j: number, k: number): Solid<C> =>
+          add("left ear", 1.8, ellipsoid([x, y + 2 * j * width, 2 * k * height], semiAxes));
+        for (let j = 0; j < 5; j++) solids.push(place(j, 0));
+        for (let k = 1; k < 5; k++) solids.push(place(0, k));
+      }
+    }
+  }
   if (ear === "absent") return solids;
   solids.push({
     ...add("right ear bone", 1.8, ellipsoid([9.1, 0, 0], [4.2, 1.8, 1.8])),
