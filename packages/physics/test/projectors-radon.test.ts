@@ -17,7 +17,9 @@ interface Golden {
 
 const golden: Golden = JSON.parse(fs.readFileSync(new URL("./golden/radon.json", import.meta.url), "utf8"));
 
-it.each([...projectors.entries()])("agrees with scikit-image's radon: %s", (_name, create) => {
+it.each([...projectors.entries()])("agrees with scikit-image's radon: %s", (name, create) => {
+  // Siddon's rays do not interpolate; rotate-and-sum does.
+  const tolerance = name === "siddon" ? 0.025 : 0.01;
   const { size, anglesDegrees } = golden;
   // radon() turns about pixel ⌊size/2⌋, with rows downwards: its angle is −θ here.
   const middle = Math.floor(size / 2);
@@ -41,7 +43,7 @@ it.each([...projectors.entries()])("agrees with scikit-image's radon: %s", (_nam
   };
   const projected = create(geometry, grid).apply(Float64Array.from(golden.image));
   const difference = projected.map((value, i) => value - golden.sinogram[i]);
-  expect(computeLength(difference) / computeLength(golden.sinogram)).toBeLessThan(0.025);
+  expect(computeLength(difference) / computeLength(golden.sinogram)).toBeLessThan(tolerance);
   // The sum of each projection: scikit-image's own tests take rtol 0.01 for this (tomography.md §3.1).
   for (let view = 0; view < anglesDegrees.length; view++) {
     const sum = (data: ArrayLike<number>): number =>
@@ -56,5 +58,5 @@ it.each([...projectors.entries()])("agrees with scikit-image's radon: %s", (_nam
   const wrong = create({ ...geometry, anglesRad: geometry.anglesRad.map((angle) => -angle) }, grid);
   const other = wrong.apply(Float64Array.from(golden.image));
   const misfit = other.map((value, i) => value - golden.sinogram[i]);
-  expect(computeLength(misfit) / computeLength(golden.sinogram)).toBeGreaterThan(0.025);
+  expect(computeLength(misfit) / computeLength(golden.sinogram)).toBeGreaterThan(3 * tolerance);
 });
