@@ -12,9 +12,6 @@ export interface PlaneMotion {
   readonly shiftMm: readonly [number, number];
 }
 
-/** Nothing moves. */
-export const AT_REST: PlaneMotion = { matrix: [1, 0, 0, 1], shiftMm: [0, 0] };
-
 /**
  * Projects one view of a moved image.
  *
@@ -55,8 +52,17 @@ export function projectMovedView(
     const firstAcross = isAlongX ? originY - grid.firstRowMm : originX - grid.firstColumnMm;
     const start = (firstAcross + slope * firstStep) / acrossMm;
     const increment = (slope * stepMm) / acrossMm;
+    // Steps whose position lies in (−1, across): there both neighbours are in the grid but for the rims.
+    let first = 0;
+    let last = steps - 1;
+    if (increment !== 0) {
+      const a = (-1 - start) / increment;
+      const b = (across - start) / increment;
+      first = Math.max(first, Math.ceil(Math.min(a, b)));
+      last = Math.min(last, Math.floor(Math.max(a, b)));
+    }
     let sum = 0;
-    for (let i = 0; i < steps; i++) {
+    for (let i = first; i <= last; i++) {
       const position = start + i * increment;
       const low = Math.floor(position);
       if (low < -1 || low >= across) continue;
