@@ -16,6 +16,7 @@ import {
   createPosedGeometry,
   createRayCaster,
   createScanGeometry,
+  createScatterModel,
   drawScan,
   type EnergyIntegratingDetector,
   fitEquiangularGeometry,
@@ -521,6 +522,17 @@ describe("scatter", () => {
       noiseless,
     );
     expect(corrected.lineIntegrals.data[middle]).toBeCloseTo(clean.lineIntegrals.data[middle], 4);
+  });
+
+  it("is calibrated by a known ratio", async () => {
+    const model = createScatterModel({ scatterToPrimary: 0.04, lineIntegral: 1.6, fwhmMm: [200, 200] });
+    expect(model.coefficient).toBeCloseTo(0.025, 12);
+    for (const wrong of [
+      { scatterToPrimary: -0.1, lineIntegral: 1 },
+      { scatterToPrimary: 0.1, lineIntegral: 0 },
+    ]) {
+      expect(() => createScatterModel(wrong)).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
+    }
   });
 
   it("adds quanta of its own to integrating and counting detectors", async () => {

@@ -93,7 +93,9 @@ function checkRegion(region: string): asserts region is BodyRegion {
  * @throws PhysicsError `OUT_OF_RANGE` for ages that are negative or not numbers, or unknown regions
  * @remarks The factors of the table refer to the 160 mm cylinder for children of all regions and for the adult's
  * head and neck; to the 320 mm cylinder for the adult's chest, abdomen and trunk. Scanners report
- * children's bodies often for 320 mm: such a product would be read low by about half.
+ * children's bodies often for 320 mm: such a product would be read low by about half. Head, chest, abdomen with pelvis
+ * and trunk were checked against a second copy of the table (Lee et al. 2012, Med Phys 39:2129, Table XII); neck and
+ * head with neck, which that copy lacks, were not.
  */
 export function getEffectiveDoseFactor(region: BodyRegion, age: ReferenceAge | number): EffectiveDoseFactor {
   checkRegion(region);

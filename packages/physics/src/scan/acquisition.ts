@@ -15,6 +15,7 @@ import type { TubeCurrent } from "./tube-current.ts";
 /**
  * How much radiation: the tube load of all views together (a slice of a planar scan each), with absolute spectra; or
  * the quanta that fall on the central cell per view without object, filters and bowtie passed, at mean tube current.
+ * Spectra of relative scale (accelerators, most files) need the latter.
  */
 export type Exposure = { readonly mAs: number } | { readonly incidentQuanta: number };
 

@@ -16,7 +16,7 @@ interface DetectorBase {
   readonly name: string;
   /** Absorbs 1 − exp(−µt/cosβ) of the photons; none: all of them. */
   readonly absorber?: Filter;
-  /** Share of a cell's area that detects, in (0, 1]; default 1. */
+  /** Share of the photons on a cell that can be detected (active area, or a stated DQE), in (0, 1]; default 1. */
   readonly fillFactor?: number;
   /** Highest signal of a cell, electrons or counts per energy bin; default none. */
   readonly saturation?: number;
@@ -96,6 +96,9 @@ export const scanDetectors: Registry<ScanDetector> = createRegistry<ScanDetector
       ...CATSIM_READOUT,
     },
   ],
+  // The stated DQE of CTSim's kV and MV panels, 0.70 and 0.25, as the share of photons.
+  ["ctsim-kv", { kind: "energy-integrating", name: "ctsim-kv", fillFactor: 0.7, ...CATSIM_READOUT }],
+  ["ctsim-mv", { kind: "energy-integrating", name: "ctsim-mv", fillFactor: 0.25, ...CATSIM_READOUT }],
   [
     "cdte-counting",
     {

@@ -18,7 +18,13 @@ export {
 } from "./prepare-scan.ts";
 export { applyCrosstalk, applyLag, type CrosstalkModel, type LagModel } from "./readout.ts";
 export type { ScannedObject } from "./scanned-object.ts";
-export { computeScatter, KV_FAN_SCATTER, type ScatterModel } from "./scatter.ts";
+export {
+  computeScatter,
+  createScatterModel,
+  KV_FAN_SCATTER,
+  type ScatterCalibration,
+  type ScatterModel,
+} from "./scatter.ts";
 export {
   type SimulateRepeatedScansOptions,
   type SimulateScanOptions,

@@ -21,6 +21,32 @@ export interface ScatterModel {
 /** CatSim's scatter for fan-beam CT at kV with 40 mm of beam. */
 export const KV_FAN_SCATTER: ScatterModel = { coefficient: 0.025 };
 
+/** Options of {@link createScatterModel}. */
+export interface ScatterCalibration {
+  /** Scattered over primary signal that was measured or simulated, e.g. 0.15. */
+  readonly scatterToPrimary: number;
+  /** Behind an object of this line integral, e.g. 6 for 30 cm of water at 120 kV. */
+  readonly lineIntegral: number;
+  /** As {@link ScatterModel.fwhmMm}. */
+  readonly fwhmMm?: readonly [number, number];
+}
+
+/**
+ * The scatter of a beam whose scatter-to-primary ratio is known behind one broad object: c = ratio/p. How MV beams
+ * and cone beams get their own parameter.
+ *
+ * @throws PhysicsError `OUT_OF_RANGE`
+ */
+export function createScatterModel(calibration: ScatterCalibration): ScatterModel {
+  const { scatterToPrimary, lineIntegral, fwhmMm } = calibration;
+  if (!(lineIntegral > 0)) {
+    throw new PhysicsError("OUT_OF_RANGE", `scatter behind a line integral of ${lineIntegral}; pass one > 0`);
+  }
+  const model = { coefficient: scatterToPrimary / lineIntegral, ...(fwhmMm && { fwhmMm }) };
+  checkScatter(model);
+  return model;
+}
+
 /** @throws PhysicsError `OUT_OF_RANGE` */
 export function checkScatter(scatter: ScatterModel): void {
   const { coefficient, fwhmMm = [80, 60], correctedFraction = 0 } = scatter;

@@ -47,7 +47,8 @@ export const scanners: Registry<Scanner> = createRegistry<Scanner>("scanner", [
     "siemens-flash",
     {
       name: "siemens-flash",
-      summary: "Siemens Definition Flash geometry as in VITools: 900 channels × 64 rows of 1 mm, 1152 views",
+      summary:
+        "Siemens Definition Flash geometry as in VITools: 900 channels × 64 rows, 1152 views; row pitch of 1 mm chosen here",
       sourceToIsoMm: 575,
       sourceToDetectorMm: 1075,
       channels: 900,
