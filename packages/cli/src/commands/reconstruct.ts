@@ -3,7 +3,7 @@ import { availableMemory } from "node:process";
 import { isPlanarGeometry, type Volume } from "@alara/core";
 import { volumeFormats } from "@alara/dicom";
 import { measureScanCoverage } from "@alara/physics";
-import { convertMuToHu, fbpEngines, ReconError, rampWindows, reconstructFbp } from "@alara/recon";
+import { convertMuToHu, fbpEngines, rampWindows } from "@alara/recon";
 import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
@@ -11,17 +11,19 @@ import { hashVolume } from "../convert-volume.ts";
 import { chooseOutputFormat, type OutputFormat, requireFreeOutput, writeHuVolume } from "../hu-output.ts";
 import { type OpenedProjections, openProjections } from "../projections.ts";
 import { createImageGrid, type PlacedGrid, parseRange } from "../simulation/image-grid.ts";
+import {
+  checkMethodOptions,
+  LEVELS,
+  type MethodOptionTexts,
+  reconstructByMethod,
+  reconstructionMethods,
+} from "../simulation/reconstruction-methods.ts";
 import { CODE_VERSION } from "../version.ts";
 import { DEFAULT_ENHANCE_OPTIONS, enhanceInput } from "./enhance.ts";
 
-const METHODS = ["fbp"] as const;
-
-interface ReconstructOptions {
+interface ReconstructOptions extends MethodOptionTexts {
   readonly output: string;
   readonly format?: string;
-  readonly method: string;
-  readonly window: string;
-  readonly cutoff?: string;
   readonly size: string;
   readonly fov?: string;
   readonly slices?: string;
@@ -30,7 +32,6 @@ interface ReconstructOptions {
   readonly heights?: string;
   readonly views?: string;
   readonly muWater?: string;
-  readonly engine: string;
   readonly memory?: string;
   readonly enhance?: boolean;
   readonly enhanceMethod?: string;
@@ -58,11 +59,30 @@ export function addReconstructCommand(program: Command): void {
         "output format (default: by the extension; a folder means DICOM)",
       ).choices(["dicom", ...volumeFormats.names]),
     )
-    .addOption(new Option("--method <name>", "how to reconstruct").choices([...METHODS]).default("fbp"))
+    .addOption(
+      new Option("--method <name>", "how to reconstruct").choices([...reconstructionMethods]).default("fbp"),
+    )
     .addOption(
       new Option("--window <name>", "ramp window of FBP").choices([...rampWindows.names]).default("hann"),
     )
     .option("--cutoff <number>", "where the window ends, as a fraction of the detector's Nyquist frequency")
+    .addOption(
+      new Option("--truncation <name>", "what is done where the detector cuts the object off, in FBP")
+        .choices(["refuse", "extrapolate"])
+        .default("refuse"),
+    )
+    .addOption(
+      new Option("--level <name>", "strength of hybrid-iterative and model-based").choices([...LEVELS]),
+    )
+    .option("--iterations <number>", "passes over the data (default: the method's)")
+    .option("--subsets <number>", "ordered subsets (default: the method's)")
+    .option("--relaxation <number>", "step of sirt, sart, os-sart and asd-pocs, below 2")
+    .option("--tv-weight <number>", "weight of the total variation in fista-tv and pdhg")
+    .option("--penalty <number>", "weight of the roughness in pwls")
+    .option(
+      "--quanta <number>",
+      "quanta per sample without an object, for weights (default: what the input says)",
+    )
     .option("--size <pixels>", "rows and columns", "512")
     .option("--fov <mm>", "field of view (default: what the scan covers)")
     .option("--slices <number>", "slices of a cone-beam scan (default: what the scan covers)")
@@ -78,6 +98,7 @@ export function addReconstructCommand(program: Command): void {
       "attenuation of water in 1/mm, for HU (default: what the input says, else 0.0193)",
     )
     .addOption(new Option("--engine <name>", "what computes").choices([...fbpEngines.names]).default("simd"))
+    .option("--threads <number>", "threads of FBP (default: by the work, at most all cores)")
     .option("--memory <GiB>", "refuse to start when more is needed (default: 80 % of what is available)")
     .option("--enhance", "then enhance: writes <out>/reconstruction and <out>/enhanced")
     .option("--enhance-method <name>", "method of `alara methods` (default: the shipped model)")
@@ -132,13 +153,6 @@ async function reconstructHu(
   context: CommandContext,
 ): Promise<Reconstructed> {
   const { grid, isocentreOffsetMm } = createOutputGrid(opened, options);
-  const { geometry } = opened.sinogram;
-  if (geometry.kind === "posed") {
-    throw new ReconError(
-      "UNSUPPORTED_GEOMETRY",
-      "FBP has no formula for free poses; pass an iterative --method",
-    );
-  }
   const muWaterPerMm =
     options.muWater === undefined
       ? (opened.facts.muWaterPerMm ?? 0.0193)
@@ -148,20 +162,12 @@ async function reconstructHu(
       "! the input does not say the attenuation of water: 0.0193/mm (70 keV) is taken; pass --mu-water",
     );
   }
-  const volume = await reconstructFbp(
-    { ...opened.sinogram, geometry },
-    {
-      ...context,
-      grid,
-      axisOffsetMm: isocentreOffsetMm,
-      window: options.window,
-      engine: options.engine,
-      memoryLimitBytes: chooseMemoryLimit(options.memory),
-      ...(options.cutoff === undefined
-        ? {}
-        : { cutoff: parseNumber("--cutoff", options.cutoff, { minimum: 0.01, maximum: 10 }) }),
-    },
-  );
+  const volume = await reconstructByMethod(opened.sinogram, opened.facts, options, {
+    ...context,
+    grid,
+    axisOffsetMm: isocentreOffsetMm,
+    memoryLimitBytes: chooseMemoryLimit(options.memory),
+  });
   return { volume: convertMuToHu(volume, muWaterPerMm), muWaterPerMm };
 }
 
@@ -171,6 +177,7 @@ async function reconstruct(
   context: CommandContext,
 ): Promise<void> {
   const dateTime = parseMoment(options.date);
+  checkMethodOptions(options);
   parseNumber("--enhance-strength", options.enhanceStrength, { minimum: 0, maximum: 1 });
   const format: OutputFormat = options.enhance ? "dicom" : chooseOutputFormat(options.output, options.format);
   if (options.enhance && options.format !== undefined && options.format !== "dicom") {
@@ -195,6 +202,7 @@ async function reconstruct(
     context,
   );
   const { volume, muWaterPerMm } = await reconstructHu(opened, options, context);
+  const isFiltered = options.method === "fbp" || options.method === "hybrid-iterative";
   const target = options.enhance ? `${options.output}/reconstruction` : options.output;
   const written = await writeHuVolume(
     volume,
@@ -203,15 +211,13 @@ async function reconstruct(
     {
       identity: {
         method: options.method,
-        window: options.window,
-        cutoff: options.cutoff ?? "1",
         pixels: await hashVolume(volume),
         patientId: options.patientId,
       },
       patientId: options.patientId,
       dateTime,
-      seriesDescription: options.description ?? `${options.method.toUpperCase()} ${options.window}`,
-      kernel: options.window.toUpperCase(),
+      seriesDescription: options.description ?? describeMethod(options),
+      kernel: isFiltered ? options.window.toUpperCase() : options.method.toUpperCase(),
       ...(opened.facts.tubeVoltageKv === undefined ? {} : { tubeVoltageKv: opened.facts.tubeVoltageKv }),
       softwareVersion: CODE_VERSION,
       model: "reconstruction",
@@ -224,7 +230,7 @@ async function reconstruct(
   const { size, spacingMm } = volume.geometry;
   const facts = {
     method: options.method,
-    window: options.window,
+    ...(isFiltered ? { window: options.window } : {}),
     size,
     spacingMm,
     muWaterPerMm,
@@ -253,4 +259,12 @@ async function reconstruct(
     context,
   );
   printResult(context, summary, { reconstruction: facts, enhancement: result });
+}
+
+/** The Series Description: method, and what decides its look. */
+function describeMethod(options: ReconstructOptions): string {
+  const parts = [options.method.toUpperCase()];
+  if (options.method === "fbp") parts.push(options.window);
+  if (options.level !== undefined) parts.push(options.level);
+  return parts.join(" ");
 }

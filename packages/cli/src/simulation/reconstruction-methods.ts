@@ -1,0 +1,213 @@
+/** From the options of `alara reconstruct` to a reconstruction: which option belongs to which method. */
+import type { GridGeometry, LongWorkOptions, Sinogram, Volume } from "@alara/core";
+import type { SinogramFacts } from "@alara/dicom";
+import type { CountModel } from "@alara/physics";
+import {
+  createSimdEngine,
+  fbpEngines,
+  iterativeMethods,
+  ReconError,
+  reconstructFbp,
+  reconstructHybridIterative,
+  reconstructIterative,
+  reconstructModelBased,
+  type StrengthLevel,
+} from "@alara/recon";
+import { parseNumber, parseWholeNumber } from "../arguments.ts";
+import { printNote, UsageError } from "../context.ts";
+
+/** Names of all methods. */
+export const reconstructionMethods: readonly string[] = [
+  "fbp",
+  "hybrid-iterative",
+  "model-based",
+  ...iterativeMethods.names,
+];
+
+/** Levels of the conventional comparators. */
+export const LEVELS: readonly string[] = ["1", "2", "3", "4", "5", "mild", "standard", "strong"];
+
+/** Options of the methods, as the command line has them. */
+export interface MethodOptionTexts {
+  readonly method: string;
+  readonly window: string;
+  readonly cutoff?: string;
+  readonly truncation: "refuse" | "extrapolate";
+  readonly engine: string;
+  readonly threads?: string;
+  readonly level?: string;
+  readonly iterations?: string;
+  readonly subsets?: string;
+  readonly relaxation?: string;
+  readonly tvWeight?: string;
+  readonly penalty?: string;
+  readonly quanta?: string;
+}
+
+/** Where and with how much to reconstruct. */
+export interface ReconstructionPlace extends LongWorkOptions {
+  readonly grid: GridGeometry;
+  readonly axisOffsetMm: readonly [number, number, number];
+  readonly memoryLimitBytes: number;
+}
+
+const FILTERED = new Set(["fbp", "hybrid-iterative"]);
+const COMPARATORS = new Set(["hybrid-iterative", "model-based"]);
+const TV = new Set(["fista-tv", "pdhg"]);
+
+/** Which methods take an option; the others refuse it. */
+function belongs(option: keyof MethodOptionTexts, method: string): boolean {
+  switch (option) {
+    case "cutoff":
+      return FILTERED.has(method);
+    case "level":
+      return COMPARATORS.has(method);
+    case "iterations":
+      return !FILTERED.has(method);
+    case "subsets":
+      return (
+        method === "model-based" ||
+        (iterativeMethods.has(method) && iterativeMethods.get(method).takesSubsets)
+      );
+    case "relaxation":
+      return ["sirt", "sart", "os-sart", "asd-pocs"].includes(method);
+    case "tvWeight":
+      return TV.has(method);
+    case "penalty":
+      return method === "pwls";
+    case "quanta":
+      return (
+        COMPARATORS.has(method) || (iterativeMethods.has(method) && iterativeMethods.get(method).usesWeights)
+      );
+    default:
+      return true;
+  }
+}
+
+const FLAGS: readonly (readonly [keyof MethodOptionTexts, string])[] = [
+  ["cutoff", "--cutoff"],
+  ["level", "--level"],
+  ["iterations", "--iterations"],
+  ["subsets", "--subsets"],
+  ["relaxation", "--relaxation"],
+  ["tvWeight", "--tv-weight"],
+  ["penalty", "--penalty"],
+  ["quanta", "--quanta"],
+];
+
+/**
+ * Checks that every option given means something to the method.
+ *
+ * @throws UsageError
+ */
+export function checkMethodOptions(options: MethodOptionTexts): void {
+  for (const [name, flag] of FLAGS) {
+    if (options[name] !== undefined && !belongs(name, options.method)) {
+      const takers = reconstructionMethods.filter((method) => belongs(name, method));
+      throw new UsageError(
+        `${flag} means nothing to --method ${options.method}; it is for ${takers.join(", ")}`,
+      );
+    }
+  }
+}
+
+/** The dose of the scan, for statistical weights. */
+function chooseNoise(options: MethodOptionTexts, facts: SinogramFacts): CountModel | undefined {
+  const incidentQuanta =
+    options.quanta === undefined
+      ? facts.incidentQuanta
+      : parseNumber("--quanta", options.quanta, { minimum: 1, maximum: 1e12 });
+  return incidentQuanta === undefined
+    ? undefined
+    : { incidentQuanta, electronicNoiseQuanta: facts.electronicNoiseQuanta ?? 0 };
+}
+
+function parseLevel(text: string | undefined): { readonly strength?: StrengthLevel } {
+  if (text === undefined) return {};
+  const level = /^\d$/.test(text) ? Number(text) : text;
+  return { strength: level as StrengthLevel };
+}
+
+/**
+ * Reconstructs by the chosen method.
+ *
+ * @throws UsageError, ReconError, PhysicsError
+ */
+export async function reconstructByMethod(
+  sinogram: Sinogram<"line integral">,
+  facts: SinogramFacts,
+  options: MethodOptionTexts,
+  place: ReconstructionPlace,
+): Promise<Volume<"1/mm">> {
+  const number = (
+    flag: string,
+    text: string | undefined,
+    minimum: number,
+    maximum: number,
+  ): number | undefined => (text === undefined ? undefined : parseNumber(flag, text, { minimum, maximum }));
+  const whole = (flag: string, text: string | undefined): number | undefined =>
+    text === undefined ? undefined : parseWholeNumber(flag, text, { maximum: 100_000 });
+  const threads = whole("--threads", options.threads);
+  const noise = chooseNoise(options, facts);
+  if (COMPARATORS.has(options.method) && noise === undefined) {
+    throw new UsageError(
+      `--method ${options.method} needs the dose, which the input does not say: pass --quanta, the quanta per sample without an object`,
+    );
+  }
+  if (FILTERED.has(options.method)) {
+    const { geometry } = sinogram;
+    if (geometry.kind === "posed") {
+      throw new ReconError(
+        "UNSUPPORTED_GEOMETRY",
+        "there is no filtered back-projection of free poses; pass an iterative --method, e.g. os-sart",
+      );
+    }
+    const cutoff = number("--cutoff", options.cutoff, 0.01, 10);
+    const filtered = {
+      ...place,
+      window: options.window,
+      truncation: options.truncation,
+      engine:
+        threads !== undefined && options.engine === "simd" ? createSimdEngine({ threads }) : options.engine,
+      ...(cutoff === undefined ? {} : { cutoff }),
+    };
+    if (!fbpEngines.has(options.engine)) throw new UsageError(`there is no engine "${options.engine}"`);
+    if (options.method === "fbp") return reconstructFbp({ ...sinogram, geometry }, filtered);
+    return reconstructHybridIterative(
+      { ...sinogram, geometry },
+      { ...filtered, ...parseLevel(options.level), noise: noise as CountModel },
+    );
+  }
+  const iterations = whole("--iterations", options.iterations);
+  const subsets = whole("--subsets", options.subsets);
+  const common = {
+    ...place,
+    ...(iterations === undefined ? {} : { iterations }),
+    ...(subsets === undefined ? {} : { subsets }),
+  };
+  if (options.method === "model-based") {
+    return reconstructModelBased(sinogram, {
+      ...common,
+      ...parseLevel(options.level),
+      noise: noise as CountModel,
+    });
+  }
+  const method = iterativeMethods.get(options.method);
+  const relaxation = number("--relaxation", options.relaxation, 0.001, 1.999);
+  const tvWeight = number("--tv-weight", options.tvWeight, 0, 1e9);
+  const strength = number("--penalty", options.penalty, 0, 1e12);
+  if (method.usesWeights && noise === undefined) {
+    printNote(
+      "! the input does not say its dose: all samples count alike (--quanta gives them statistical weights)",
+    );
+  }
+  return reconstructIterative(sinogram, {
+    ...common,
+    method: options.method,
+    recordObjective: false,
+    ...(method.usesWeights && noise !== undefined ? { noise } : {}),
+    ...(relaxation === undefined ? {} : { relaxation }),
+    ...(tvWeight === undefined ? {} : { tvWeight }),
+    ...(strength === undefined ? {} : { strength }),
+  });
+}
