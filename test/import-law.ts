@@ -126,11 +126,12 @@ export function readManifest(file: string): Manifest {
   const json = JSON.parse(fs.readFileSync(file, "utf8")) as {
     name: string;
     dependencies?: Record<string, string>;
+    peerDependencies?: Record<string, string>;
     exports?: Record<string, unknown>;
   };
   return {
     name: json.name,
-    dependencies: Object.keys(json.dependencies ?? {}),
+    dependencies: Object.keys({ ...json.dependencies, ...json.peerDependencies }),
     exports: Object.keys(json.exports ?? {}),
   };
 }
