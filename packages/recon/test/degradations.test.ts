@@ -346,6 +346,15 @@ describe("degradeByMotion", () => {
     );
     expect(Math.abs(grown[2] / mass - 1.1)).toBeLessThan(0.01);
     expect(Math.abs(grown[1] - 20)).toBeLessThan(0.4);
+    // All of it still: nothing; the lower part still: only the rest moves.
+    const still = await degradeByMotion(disc, { ...options, motion: () => ({ xMm: 9 }), stillFromYMm: -40 });
+    expect(still.degraded.data).toEqual(still.clean.data);
+    const partly = subtract(
+      await degradeByMotion(disc, { ...options, motion: () => ({ xMm: 9 }), stillFromYMm: 20 }),
+    );
+    const change = (low: number, high: number): number =>
+      meanWhere(partly.map(Math.abs), (x, y) => Math.abs(x - 80) < 9 && y > low && y < high, size, 3);
+    expect(change(0, 15)).toBeGreaterThan(5 * change(30, 45));
   });
 
   it("follows its course", () => {

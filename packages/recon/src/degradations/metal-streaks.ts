@@ -75,7 +75,8 @@ function computeCoverage(
  * @returns `clean` holds the metal (cut off at `ceilingHu`) and no streaks
  * @throws ReconError `OUT_OF_RANGE`, `NON_FINITE`; PhysicsError for unknown spectra
  * @remarks Noise is that which the metal adds: the image's own noise is taken off in variance.
- * Tested: dark band between two inserts, none across, rays that miss metal are untouched, no inserts is clean.
+ * Tested: dark band between two inserts and little across, noise in the streak, metal that neither hardens nor
+ * starves leaves nothing, no inserts is clean bit for bit.
  */
 export async function degradeByMetal(
   source: DegradationSource,

@@ -68,6 +68,8 @@ export type Motion = MotionCourse &
 export interface MotionOptions extends ChainOptions {
   /** A kind of motion, or the pose at each fraction of the turn. */
   readonly motion: Motion | ((turnFraction: number) => MotionPose);
+  /** What lies at this height y (from the axis, mm) or lower stays still, as the table does; default nothing. */
+  readonly stillFromYMm?: number;
 }
 
 /** Pose of a kind of motion at a fraction of the turn. */
@@ -119,26 +121,34 @@ function toPlaneMotion(pose: MotionPose): PlaneMotion | null {
  *
  * @throws ReconError `OUT_OF_RANGE`, `NON_FINITE`
  * @remarks Both sinograms of the difference are Joseph's of the same image, so phantoms are moved as voxels.
- * Tested: a shift that lasts the whole turn moves the image, the moved sinogram against a moved phantom's exact one,
- * no amplitude is clean bit for bit.
+ * Tested: a shift, turn or stretch that lasts the whole turn moves the image so, what is still stays, no amplitude is
+ * clean bit for bit.
  */
 export async function degradeByMotion(
   source: DegradationSource,
   options: MotionOptions,
 ): Promise<DegradedPair> {
-  const { motion } = options;
+  const { motion, stillFromYMm = Number.POSITIVE_INFINITY } = options;
+  if (Number.isNaN(stillFromYMm)) checkOption("stillFromYMm", stillFromYMm, -1000, 1000, "mm from the axis");
   const poseAt = typeof motion === "function" ? motion : (t: number) => computePose(motion, t);
   return degradeThroughChain(
     source,
     options,
-    { degradation: "motion", motion: typeof motion === "function" ? "custom" : motion },
+    {
+      degradation: "motion",
+      motion: typeof motion === "function" ? "custom" : motion,
+      stillFromYMm: options.stillFromYMm ?? null,
+    },
     ({ chain, start, lineIntegrals }) => {
       const { geometry, grid } = chain;
       const views = geometry.anglesRad.length;
       const { channels } = geometry;
       const moved = new Float64Array(channels);
       const differences = lineIntegrals.map((line, i) => {
+        // The difference of the moving part alone: what is still drops out.
         const image = chain.getAttenuation(start + i);
+        const moving = Math.ceil((stillFromYMm - grid.firstRowMm) / grid.rowSpacingMm);
+        if (moving < grid.rows) image.fill(0, Math.max(0, moving) * grid.columns);
         const difference = new Float32Array(line.length);
         const [still] = chain.project([image]);
         for (let view = 0; view < views; view++) {

@@ -42,3 +42,10 @@ export function checkRange(name: string, value: number, low: number, high: numbe
     throw new PhysicsError("OUT_OF_RANGE", `${name} ${value} is outside ${low}..${high}; ${hint}`);
   }
 }
+
+/** @throws PhysicsError `OUT_OF_RANGE` unless an integer in 0..high */
+export function checkCount(name: string, value: number, high: number, hint: string): void {
+  if (!(Number.isInteger(value) && value >= 0 && value <= high)) {
+    throw new PhysicsError("OUT_OF_RANGE", `${name} ${value} is not an integer in 0..${high}; ${hint}`);
+  }
+}

@@ -7,6 +7,7 @@ import { createRandom, type Random, type Vector3 } from "@alara/core";
 import type { Material } from "../../materials/material.ts";
 import {
   type AnatomicalPhantom,
+  checkCount,
   checkRange,
   createAnatomicalPhantom,
   type PhantomRegion,
@@ -413,9 +414,7 @@ function buildGirdle(): MaterialSolid[] {
  */
 export function createThoraxPhantom(options: ThoraxPhantomOptions = {}): AnatomicalPhantom {
   const { seed = 1, iodineMgPerMl = 0, nodules = 0, arms = "absent", vesselGenerations = 6 } = options;
-  if (!Number.isInteger(vesselGenerations))
-    checkRange("vesselGenerations", Number.NaN, 0, 7, "pass an integer");
-  checkRange("vesselGenerations", vesselGenerations, 0, 7, "each generation doubles the vessels");
+  checkCount("vesselGenerations", vesselGenerations, 7, "each generation doubles the vessels");
   const random = createRandom(seed);
   const blood = createContrastBlood(iodineMgPerMl);
   const placed: NoduleOptions[] =
@@ -462,8 +461,7 @@ export function createThoraxPhantom(options: ThoraxPhantomOptions = {}): Anatomi
 
 /** Balls in the lungs, 2 to 10 mm in radius, apart from each other and from the hilum. */
 function drawNodules(random: Random, count: number): NoduleOptions[] {
-  if (!Number.isInteger(count)) checkRange("nodules", Number.NaN, 0, 40, "pass an integer or a list");
-  checkRange("nodules", count, 0, 40, "pass an integer or a list");
+  checkCount("nodules", count, 40, "pass an integer or a list");
   const nodules: NoduleOptions[] = [];
   for (let attempt = 0; nodules.length < count && attempt < 20000; attempt++) {
     const side = random.nextUniform() < 0.5 ? -1 : 1;
