@@ -20,10 +20,32 @@ import { addScaled, allocateLike, extrapolate, subtract, sumSquaredDifferences }
 
 /** Options that the TV methods share. */
 export interface TvMethodOptions<A extends RealArray = RealArray> extends IterationOptions<A> {
-  /** λ > 0 in ½‖Ax − b‖²_W + λ TV(x); default 0.01. */
+  /**
+   * λ > 0 in ½‖Ax − b‖²_W + λ TV(x), in units of data² per image; default 1e-3 max|AᵀWb|, a moderate smoothing of
+   * data with about 1 % noise.
+   */
   readonly tvWeight?: number;
   /** See `TvGrid`. */
   readonly axisWeights?: readonly [number, number, number];
+}
+
+/** λ of the options or the default. */
+export async function resolveTvWeight<A extends RealArray>(
+  problem: IterativeProblem<A>,
+  options: TvMethodOptions<A>,
+  voxels: number,
+): Promise<number> {
+  if (options.tvWeight !== undefined) {
+    checkAtLeast("tvWeight", options.tvWeight, 0, true);
+    return options.tvWeight;
+  }
+  const backprojection = await problem.operator.applyAdjoint(
+    problem.data,
+    allocateLike(problem.data, voxels),
+  );
+  let largest = 0;
+  for (const value of backprojection) largest = Math.max(largest, Math.abs(value));
+  return largest > 0 ? 1e-3 * largest : 1e-3;
 }
 
 /** Options of {@link solveFistaTv}. */
@@ -44,11 +66,12 @@ export async function solveFistaTv<A extends RealArray>(
   problem: IterativeProblem<A>,
   options: FistaTvOptions<A> = {},
 ): Promise<IterativeResult<A>> {
-  const { tvWeight = 0.01, innerIterations = 10, nonNegative = true } = options;
-  checkAtLeast("tvWeight", tvWeight, 0, true);
+  const { innerIterations = 10, nonNegative = true } = options;
   checkAtLeast("innerIterations", innerIterations, 1);
   const x = prepareStart(problem, options);
-  const { operator, data } = whitenProblem(problem);
+  const whitened = whitenProblem(problem);
+  const { operator, data } = whitened;
+  const tvWeight = await resolveTvWeight(whitened, options, x.length);
   const grid = createTvGrid(problem.size, options.axisWeights);
   const norm = await measureStepNorm(operator, data, options);
   const step = 1 / (norm * norm);

@@ -114,7 +114,7 @@ export const iterativeMethods: Registry<IterativeMethod> = createRegistry<Iterat
         defaultSubsets: 1,
         takesSubsets: false,
         usesWeights: false,
-        memory: { images: 2, sinograms: 1, imagesPerSubset: 1 },
+        memory: { images: 2, sinograms: 2, imagesPerSubset: 1 },
         run: (problem, options) => solveOsem(dropSubsets(problem), options),
       },
     ],

@@ -5,7 +5,7 @@
  */
 import type { RealArray } from "@alara/core";
 import { ReconError } from "../errors.ts";
-import type { TvMethodOptions } from "./fista-tv.ts";
+import { resolveTvWeight, type TvMethodOptions } from "./fista-tv.ts";
 import {
   checkAtLeast,
   type Figures,
@@ -55,9 +55,8 @@ export async function solvePdhg<A extends RealArray>(
   problem: IterativeProblem<A>,
   options: PdhgOptions<A> = {},
 ): Promise<IterativeResult<A>> {
-  const { tvWeight = 0.01, ridge = 0, nonNegative = true, upperBound } = options;
+  const { ridge = 0, nonNegative = true, upperBound } = options;
   const steps = options.steps ?? "scalar";
-  checkAtLeast("tvWeight", tvWeight, 0, true);
   checkAtLeast("ridge", ridge, 0);
   if (upperBound !== undefined) checkAtLeast("upperBound", upperBound, 0, true);
   if (options.stepRatio !== undefined) checkAtLeast("stepRatio", options.stepRatio, 0, true);
@@ -70,7 +69,9 @@ export async function solvePdhg<A extends RealArray>(
   const high = upperBound ?? Number.POSITIVE_INFINITY;
   const low = nonNegative ? 0 : Number.NEGATIVE_INFINITY;
   const x = prepareStart(problem, options);
-  const { operator, data } = whitenProblem(problem);
+  const whitened = whitenProblem(problem);
+  const { operator, data } = whitened;
+  const tvWeight = await resolveTvWeight(whitened, options, x.length);
   const grid = createTvGrid(problem.size, options.axisWeights);
   const norm = await measureStepNorm(operator, data, options);
   const nu = norm / Math.sqrt(boundGradientNormSquared(grid));
