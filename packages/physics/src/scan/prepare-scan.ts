@@ -263,7 +263,8 @@ export async function prepareScan<G extends ScanGeometry>(
   const variance = detector.kind === "energy-integrating" ? new Float32Array(mean[0].length) : null;
   const needsExact = variance !== null && energies > 1;
   const slots = needsExact ? new Int32Array(mean[0].length).fill(-1) : null;
-  const exactRows: Float32Array[] = [];
+  let exactRows = 0;
+  let exactQuanta = new Float32Array(needsExact ? 1024 * energies : 0);
 
   const incident = new Float64Array(energies);
   const quanta = new Float64Array(energies);
@@ -325,8 +326,14 @@ export async function prepareScan<G extends ScanGeometry>(
           variance[sample] = sampleVariance;
           const effectiveQuanta = sampleVariance > 0 ? mean[0][sample] ** 2 / sampleVariance : 0;
           if (slots !== null && effectiveQuanta * lowestDoseFraction < EXACT_BELOW_QUANTA) {
-            slots[sample] = exactRows.length;
-            exactRows.push(Float32Array.from(quanta));
+            slots[sample] = exactRows;
+            if ((exactRows + 1) * energies > exactQuanta.length) {
+              const larger = new Float32Array(2 * exactQuanta.length);
+              larger.set(exactQuanta);
+              exactQuanta = larger;
+            }
+            exactQuanta.set(quanta, exactRows * energies);
+            exactRows++;
           }
         }
       }
@@ -340,12 +347,8 @@ export async function prepareScan<G extends ScanGeometry>(
     if (acquisition.crosstalk !== undefined) applyCrosstalk(data, rows, channels, acquisition.crosstalk);
   }
   let exact: PreparedScan["exact"] = null;
-  if (slots !== null && exactRows.length > 0) {
-    const joined = new Float32Array(exactRows.length * energies);
-    exactRows.forEach((values, i) => {
-      joined.set(values, i * energies);
-    });
-    exact = { slots, quanta: joined, signals: response[0] };
+  if (slots !== null && exactRows > 0) {
+    exact = { slots, quanta: exactQuanta.slice(0, exactRows * energies), signals: response[0] };
   }
   const meanFactor = tubeFactors.reduce((a, b) => a + b, 0) / tubeFactors.length;
   return {
