@@ -38,6 +38,8 @@ export interface PageOptions {
   readonly inputs: unknown;
   /** Makes the page cross-origin isolated, so that it may share memory; default false. */
   readonly isIsolated?: boolean;
+  /** More of Chromium's command line; default none. */
+  readonly flags?: readonly string[];
 }
 
 /** What a page did. */
@@ -53,7 +55,7 @@ export interface PageRun<Answer> {
 export async function runPage<Answer>(
   chromium: string,
   folder: TemporaryFolder,
-  { inputs, isIsolated = false }: PageOptions,
+  { inputs, isIsolated = false, flags = [] }: PageOptions,
 ): Promise<PageRun<Answer>> {
   const requested: string[] = [];
   const requestsBefore: Record<string, number> = {};
@@ -107,6 +109,7 @@ export async function runPage<Answer>(
         "--disable-sync",
         `--user-data-dir=${folder.resolve("profile")}`,
         "--remote-debugging-port=0",
+        ...flags,
         `http://127.0.0.1:${port}/`,
       ],
       { stdio: "ignore" },
