@@ -20,7 +20,7 @@ import {
   createFastJosephProjector,
   createPlaneGrid,
   createScanGeometry,
-  type Material,
+  evaluatePhantom,
   type MaterialPhantom,
   materials,
   type Phantom,
@@ -29,8 +29,8 @@ import {
   projectValuePhantom,
   type Scanner,
   scanners,
+  voxelizeHu,
   voxelizePhantom,
-  voxelizeSolids,
 } from "@alara/physics";
 import { reconstructFbp } from "../analytic/fbp.ts";
 import type { RampWindow } from "../analytic/windows.ts";
@@ -142,30 +142,9 @@ export function renderSource(
   if (!isMaterialPhantom(phantom)) {
     return voxelizePhantom(phantom, grid, { subsamples: 6, ...(axisOffsetMm && { axisOffsetMm }) });
   }
-  const relative = createRelativePhantom(phantom, source.energyKev ?? 70);
-  const { data } = voxelizeSolids(relative, grid, {
-    ...(axisOffsetMm && { isocentreOffsetMm: [0, axisOffsetMm[0], axisOffsetMm[1]] }),
+  return voxelizeHu(phantom, source.energyKev ?? 70, grid, {
+    ...(axisOffsetMm && { isocentreOffsetMm: [0, axisOffsetMm[0], axisOffsetMm[1]] as const }),
   });
-  return createVolume(
-    "HU",
-    grid,
-    data.map((value) => 1000 * (value - 1)),
-  );
-}
-
-/** Attenuation over that of water at an energy. */
-function createRelativePhantom(phantom: MaterialPhantom, energyKev: number) {
-  const water = computeMuPerMm(materials.get("water"), energyKev);
-  const known = new Map<Material, number>();
-  const look = (material: Material): number => {
-    const found = known.get(material) ?? computeMuPerMm(material, energyKev) / water;
-    known.set(material, found);
-    return found;
-  };
-  return {
-    ...phantom,
-    solids: phantom.solids.map((solid) => ({ ...solid, content: look(solid.content) })),
-  };
 }
 
 /** Exact line integrals of a phantom source, slice by slice. */
@@ -181,10 +160,12 @@ function projectSource(
     const { data } = projectPhantom(convertPhantomToMu(phantom, muWaterPerMm), geometry);
     return Array.from({ length: end - start }, () => data.slice());
   }
-  const relative = createRelativePhantom(phantom, source.energyKev ?? 70);
+  const energyKev = source.energyKev ?? 70;
+  const factor = muWaterPerMm / computeMuPerMm(materials.get("water"), energyKev);
+  const evaluated = evaluatePhantom(phantom, energyKev);
   const scaled = {
-    ...relative,
-    solids: relative.solids.map((solid) => ({ ...solid, content: solid.content * muWaterPerMm })),
+    ...evaluated,
+    solids: evaluated.solids.map((solid) => ({ ...solid, content: solid.content * factor })),
   };
   const sliceHeightsMm = Array.from(
     { length: end - start },
