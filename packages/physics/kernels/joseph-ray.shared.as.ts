@@ -21,7 +21,8 @@ export function aim(cosine: f64, sine: f64, channel: usize, grid: usize): void {
   const directionY = lateral * cosine - depth * sine;
   const originX = origin * cosine;
   const originY = origin * sine;
-  alongColumns = Math.abs(directionX) >= Math.abs(directionY);
+  // Ties go to x within 1e-9, as `isDominant` of projection-operator.ts: rounding must not choose the axis at 45°.
+  alongColumns = Math.abs(directionX) * (1.0 + 1e-9) >= Math.abs(directionY);
   const stepAxis = grid + (alongColumns ? 0 : 16);
   const crossAxis = grid + (alongColumns ? 16 : 0);
   const stepDirection = alongColumns ? directionX : directionY;
