@@ -46,30 +46,35 @@ const short = Math.PI + 2 * widestArc;
 const shortFlat = Math.PI + 2 * widestFlat;
 const golden = Math.PI * (3 - Math.sqrt(5));
 const cases: readonly (readonly [string, PlanarGeometry])[] = [
-  ["parallel, half a turn", makeParallel(spreadAngles(492, Math.PI, 0.1))],
-  ["parallel, a turn", makeParallel(spreadAngles(984, TURN, 0.1), { channelOffset: 1.25 })],
-  ["parallel, 1.3 half turns", makeParallel(spreadAngles(640, 1.3 * Math.PI))],
+  ["parallel, half a turn", makeParallel(spreadAngles(400, Math.PI, 0.1))],
+  ["parallel, a turn", makeParallel(spreadAngles(720, TURN, 0.1), { channelOffset: 1.25 })],
+  ["parallel, 1.3 half turns", makeParallel(spreadAngles(500, 1.3 * Math.PI))],
   [
     "parallel, displaced detector",
-    makeParallel(spreadAngles(984, TURN), { channels: 300, channelOffset: 75 }),
+    makeParallel(spreadAngles(720, TURN), { channels: 300, channelOffset: 75 }),
   ],
-  ["parallel, uneven angles", makeParallel(disturb(spreadAngles(492, Math.PI)))],
-  ["parallel, golden angles", makeParallel(Float64Array.from({ length: 610 }, (_, k) => k * golden))],
-  ["fan-arc, a turn", makeArc(spreadAngles(984, TURN))],
-  ["fan-arc, backwards", makeArc(spreadAngles(984, -TURN, 2))],
-  ["fan-arc, short scan", makeArc(spreadAngles(642, short, 0.3))],
-  ["fan-arc, short scan backwards", makeArc(spreadAngles(642, -short, 0.3))],
-  ["fan-arc, over-scan", makeArc(spreadAngles(760, 4.8, -1))],
-  ["fan-arc, uneven short scan", makeArc(disturb(spreadAngles(642, short + 0.02)))],
-  ["fan-arc, uneven turn", makeArc(disturb(spreadAngles(984, TURN)))],
-  ["fan-arc, 2.3 turns", makeArc(spreadAngles(1476, 2.3 * TURN))],
-  ["fan-arc, first view seen again", makeArc(spreadAngles(985, (TURN * 985) / 984))],
-  ["fan-arc, displaced detector", makeArc(spreadAngles(984, TURN), { channels: 300, channelOffset: -75 })],
-  ["fan-flat, a turn", makeFlat(spreadAngles(984, TURN))],
-  ["fan-flat, short scan", makeFlat(spreadAngles(660, shortFlat, 0.3))],
-  ["fan-flat, short scan backwards", makeFlat(spreadAngles(660, -shortFlat, 0.3))],
-  ["fan-flat, over-scan", makeFlat(spreadAngles(800, 5.2))],
-  ["fan-flat, displaced detector", makeFlat(spreadAngles(984, TURN), { channels: 300, channelOffset: 75 })],
+  ["parallel, uneven angles", makeParallel(disturb(spreadAngles(400, Math.PI)))],
+  ["parallel, golden angles", makeParallel(Float64Array.from({ length: 450 }, (_, k) => k * golden))],
+  ["fan-arc, a turn", makeArc(spreadAngles(720, TURN))],
+  ["fan-arc, backwards", makeArc(spreadAngles(720, -TURN, 2))],
+  ["fan-arc, short scan", makeArc(spreadAngles(540, short, 0.3))],
+  ["fan-arc, short scan backwards", makeArc(spreadAngles(540, -short, 0.3))],
+  ["fan-arc, golden angles", makeArc(Float64Array.from({ length: 800 }, (_, k) => k * golden))],
+  [
+    "fan-arc, short scan written modulo a turn",
+    makeArc(spreadAngles(540, short, 5).map((beta) => beta % TURN)),
+  ],
+  ["fan-arc, over-scan", makeArc(spreadAngles(600, 4.8, -1))],
+  ["fan-arc, uneven short scan", makeArc(disturb(spreadAngles(540, short + 0.02)))],
+  ["fan-arc, uneven turn", makeArc(disturb(spreadAngles(720, TURN)))],
+  ["fan-arc, 2.3 turns", makeArc(spreadAngles(1300, 2.3 * TURN))],
+  ["fan-arc, first view seen again", makeArc(spreadAngles(721, (TURN * 721) / 720))],
+  ["fan-arc, displaced detector", makeArc(spreadAngles(720, TURN), { channels: 300, channelOffset: -75 })],
+  ["fan-flat, a turn", makeFlat(spreadAngles(720, TURN))],
+  ["fan-flat, short scan", makeFlat(spreadAngles(560, shortFlat, 0.3))],
+  ["fan-flat, short scan backwards", makeFlat(spreadAngles(560, -shortFlat, 0.3))],
+  ["fan-flat, over-scan", makeFlat(spreadAngles(640, 5.2))],
+  ["fan-flat, displaced detector", makeFlat(spreadAngles(720, TURN), { channels: 300, channelOffset: 75 })],
 ];
 
 const disc: Round = { shape: "cylinder", centreMm: [12, -7, 0], radiusMm: 100, mu: MU };
@@ -107,12 +112,13 @@ describe("the interior bias of FBP", () => {
     expect(spread).toBeLessThan(2e-4);
     expect(Math.abs(outside)).toBeLessThan(2e-3);
     const { data: fast } = await reconstructFbp(sinogram, { grid });
-    for (let i = 0; i < data.length; i++) expect(Math.abs(fast[i] - data[i])).toBeLessThan(2e-4 * MU);
+    const worst = data.reduce((most, value, i) => Math.max(most, Math.abs(fast[i] - value)), 0);
+    expect(worst).toBeLessThan(2e-4 * MU);
   });
 
   it("would be percents with Parker's weights mirrored", async () => {
-    const geometry = makeArc(spreadAngles(642, short, 0.3), { channelOffset: 0 });
-    const mirrored = makeArc(spreadAngles(642, -short, 0.3), { channelOffset: 0 });
+    const geometry = makeArc(spreadAngles(540, short, 0.3), { channelOffset: 0 });
+    const mirrored = makeArc(spreadAngles(540, -short, 0.3), { channelOffset: 0 });
     const sinogram = projectRounds([disc], geometry);
     // The same data with the angles said to fall: weights of the wrong sign, and a picture that is wrong.
     const { data } = await reconstructFbp({ ...sinogram, geometry: mirrored }, { grid, engine: "reference" });
@@ -120,12 +126,15 @@ describe("the interior bias of FBP", () => {
   });
 
   it("follows the window: all keep the mean", async () => {
-    const sinogram = projectRounds([disc], makeFlat(spreadAngles(660, shortFlat, 0.3)));
-    for (const window of ["hann", "cosine", "siemens-sharp", "siemens-smooth", "fourth-order-shepp-logan"]) {
-      for (const cutoff of [1, 0.6]) {
-        const { data } = await reconstructFbp(sinogram, { grid, engine: "reference", window, cutoff });
-        expect(Math.abs(measureDisc(data).bias)).toBeLessThan(3e-4);
-      }
+    const sinogram = projectRounds([disc], makeFlat(spreadAngles(560, shortFlat, 0.3)));
+    for (const [window, cutoff] of [
+      ["hann", 0.6],
+      ["siemens-sharp", 1],
+      ["siemens-smooth", 1],
+      ["fourth-order-shepp-logan", 0.8],
+    ] as const) {
+      const { data } = await reconstructFbp(sinogram, { grid, engine: "reference", window, cutoff });
+      expect(Math.abs(measureDisc(data).bias)).toBeLessThan(3e-4);
     }
   });
 });

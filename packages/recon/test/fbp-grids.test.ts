@@ -77,12 +77,14 @@ describe("grids of FBP", () => {
       axisOffsetMm: [0.125, 0.125],
       engine: "reference",
     });
+    let worst = 0;
     for (let r = 0; r < 128; r++) {
       for (let c = 0; c < 128; c++) {
-        const distance = Math.abs(large.data[(8 * r + 3) * 1024 + 8 * c + 3] - small.data[r * 128 + c]);
-        expect(distance).toBeLessThan(2e-4 * PEAK);
+        const distance = large.data[(8 * r + 3) * 1024 + 8 * c + 3] - small.data[r * 128 + c];
+        worst = Math.max(worst, Math.abs(distance));
       }
     }
+    expect(worst).toBeLessThan(2e-4 * PEAK);
   });
 
   it("put an insert where it is, in a field of view of its own", async () => {

@@ -100,9 +100,8 @@ describe("truncated projections", () => {
     const options = { grid, engine: "reference" } as const;
     const plain = await reconstructFbp(sinogram, options);
     const continued = await reconstructFbp(sinogram, { ...options, truncation: "extrapolate" });
-    for (let i = 0; i < plain.data.length; i++) {
-      expect(Math.abs(continued.data[i] - plain.data[i])).toBeLessThan(1e-6 * MU);
-    }
+    const worst = plain.data.reduce((most, mu, i) => Math.max(most, Math.abs(continued.data[i] - mu)), 0);
+    expect(worst).toBeLessThan(1e-6 * MU);
   });
 
   it("are not seen at the short side of a displaced detector, but at the long one", async () => {

@@ -24,7 +24,8 @@ describe("Parker's weights", () => {
   ])("of a line and its conjugate sum to 1 to 1e-12: %s", (_, halfFan, range) => {
     const overscan = (range - Math.PI) / 2;
     let pairs = 0;
-    for (let k = 0; k < 20000; k++) {
+    let worst = 0;
+    for (let k = 0; k < 5000; k++) {
       const position = uniform(0, range);
       const gamma = uniform(-Math.min(halfFan, overscan), Math.min(halfFan, overscan));
       // The same line from the other side; within the scan either half a turn later or earlier, or in neither.
@@ -34,10 +35,11 @@ describe("Parker's weights", () => {
         computeParkerWeight(position, gamma, range) +
         computeParkerWeight(later, -gamma, range) +
         computeParkerWeight(earlier, -gamma, range);
-      expect(Math.abs(sum - 1)).toBeLessThanOrEqual(1e-12);
+      worst = Math.max(worst, Math.abs(sum - 1));
       if (later <= range || earlier >= 0) pairs++;
     }
-    expect(pairs).toBeGreaterThan(2000);
+    expect(worst).toBeLessThanOrEqual(1e-12);
+    expect(pairs).toBeGreaterThan(500);
   });
 
   it("are smooth: 0 where the scan starts and ends, no jump anywhere", () => {
@@ -47,11 +49,13 @@ describe("Parker's weights", () => {
       expect(computeParkerWeight(range, gamma, range)).toBe(0);
       expect(computeParkerWeight(Math.PI / 2 + gamma, gamma, range)).toBe(1);
       let last = 0;
+      let jump = 0;
       for (let t = 0; t <= range; t += 1e-4) {
         const weight = computeParkerWeight(t, gamma, range);
-        expect(Math.abs(weight - last)).toBeLessThan(0.01);
+        jump = Math.max(jump, Math.abs(weight - last));
         last = weight;
       }
+      expect(jump).toBeLessThan(0.01);
     }
     expect(computeParkerWeight(-0.1, 0, range)).toBe(0);
     expect(computeParkerWeight(range + 0.1, 0, range)).toBe(0);

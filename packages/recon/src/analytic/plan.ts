@@ -167,7 +167,7 @@ export function createPreWeights(geometry: FbpGeometry, line: DetectorLine): Flo
   if (geometry.kind === "parallel") return weights;
   const { sourceToIsoMm, sourceToDetectorMm } = geometry;
   for (let r = 0; r < rows; r++) {
-    const height = (r - line.rowCentre) * (rows === 1 && line.rowPitchMm === 1 ? 0 : line.rowPitchMm);
+    const height = (r - line.rowCentre) * line.rowPitchMm;
     for (let c = 0; c < channels; c++) {
       const across = (c - line.centre) * line.pitch;
       weights[r * channels + c] = line.isAngular

@@ -61,23 +61,39 @@ function sampleUnordered(angles: Float64Array, period: number): ViewSampling {
   };
 }
 
+/** Angles that were written modulo a turn, made continuous: no step is more than half a turn. */
+function unwrapAngles(anglesRad: Float64Array): Float64Array {
+  const turn = 2 * Math.PI;
+  const out = Float64Array.from(anglesRad);
+  for (let k = 1; k < out.length; k++) {
+    const step = anglesRad[k] - anglesRad[k - 1];
+    // A step of exactly half a turn keeps its sign.
+    out[k] =
+      out[k - 1] + (Math.abs(step) > Math.PI * (1 + 1e-9) ? step - turn * Math.round(step / turn) : step);
+  }
+  return out;
+}
+
 /**
  * Resolves what part of the circle each view stands for. Views at `k · step` and at `(k + ½) · step` are both taken as
  * the middles of `step`, so a scan of n views covers n steps.
  *
- * @param anglesRad - at least 3, finite
+ * @param writtenRad - angles of the views, at least 3, finite; continuous, modulo a turn or in any order
  * @param periodRad - 2π, or π where half a turn sees every line (parallel rays on a centred detector)
  * @throws ReconError `UNEVEN_ANGLES` when a gap is more than four times the median
  */
-export function sampleViews(anglesRad: Float64Array, periodRad: number): ViewSampling {
+export function sampleViews(writtenRad: Float64Array, periodRad: number): ViewSampling {
+  const anglesRad = unwrapAngles(writtenRad);
   const views = anglesRad.length;
   const direction = anglesRad[views - 1] >= anglesRad[0] ? 1 : -1;
   const gaps: number[] = [];
   for (let k = 1; k < views; k++) gaps.push(direction * (anglesRad[k] - anglesRad[k - 1]));
   if (gaps.some((gap) => !(gap > 0))) return sampleUnordered(anglesRad, periodRad);
-  checkGaps(gaps);
   const span = Math.abs(anglesRad[views - 1] - anglesRad[0]);
   const meanGap = span / (views - 1);
+  // Golden-angle scans run through many turns with few views in each: the turns interleave.
+  if (span > 2 * periodRad && meanGap > periodRad / 6) return sampleUnordered(anglesRad, periodRad);
+  checkGaps(gaps);
   let lead = gaps[0] / 2;
   let tail = gaps[views - 2] / 2;
   let rangeRad = span + lead + tail;
