@@ -13,7 +13,8 @@ export type PhysicsErrorCode =
   | "BAD_SPECTRUM"
   | "BAD_MATERIAL"
   | "BAD_PROJECTIONS"
-  | "UNSUPPORTED_GEOMETRY";
+  | "UNSUPPORTED_GEOMETRY"
+  | "TOO_LITTLE_MEMORY";
 
 /** Error of the `physics` package. */
 export class PhysicsError extends AlaraError<PhysicsErrorCode> {}

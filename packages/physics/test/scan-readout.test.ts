@@ -8,6 +8,7 @@ import {
   applyLag,
   createParallelGeometry,
   drawScan,
+  estimateScanMemory,
   materials,
   prepareScan,
   type ScannedObject,
@@ -118,6 +119,33 @@ describe("in a scan", () => {
       electronicNoise: false,
     });
     for (const p of still.lineIntegrals.data) expect(Math.abs(p)).toBeLessThan(1e-6);
+  });
+
+  it("say beforehand how much memory they take", async () => {
+    const water = materials.get("water");
+    const empty: ScannedObject = { materials: [water], integrate: (_ray, lengths) => lengths.fill(0) };
+    const scatter = { coefficient: 0.01 };
+    const spectrum = { name: "two", energiesKev: Float64Array.of(50, 80), photons: Float64Array.of(1, 2) };
+    for (const change of [
+      {},
+      { scatter, spectrum },
+      { scatter, detector: { kind: "photon-counting", name: "two", thresholdsKev: [20, 60] } },
+    ] as const) {
+      const settings = { ...acquisition, ...change };
+      const memory = estimateScanMemory(geometry, settings);
+      const prepared = await prepareScan(empty, geometry, settings);
+      const { mean, air, variance, scatter: scattered, exact } = prepared;
+      const arrays = [...mean, ...air, variance, scattered, exact?.slots];
+      const bytes = (all: readonly (ArrayBufferView | null | undefined)[]): number =>
+        all.reduce((total, array) => total + (array?.byteLength ?? 0), 0);
+      expect(bytes(arrays)).toBe(memory.preparedBytes);
+      const scan = drawScan(prepared, { seed: 1 });
+      const drawn = new Set([scan, ...scan.bins].flatMap((s) => [s.signal, s.air, s.lineIntegrals]));
+      expect(bytes([...drawn].map((sinogram) => sinogram.data))).toBe(memory.drawnBytes);
+      await expect(
+        prepareScan(empty, geometry, settings, { memoryLimitBytes: memory.totalBytes - 1 }),
+      ).rejects.toMatchObject({ code: "TOO_LITTLE_MEMORY" });
+    }
   });
 
   it("stop at the detector's limit and say how often", async () => {

@@ -17,6 +17,7 @@ export {
   prepareScan,
 } from "./prepare-scan.ts";
 export { applyCrosstalk, applyLag, type CrosstalkModel, type LagModel } from "./readout.ts";
+export { estimateScanMemory, type ScanMemory } from "./scan-memory.ts";
 export type { ScannedObject } from "./scanned-object.ts";
 export {
   computeScatter,

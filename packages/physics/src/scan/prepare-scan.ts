@@ -23,6 +23,7 @@ import { computeBeamCell, getCellAreaMm2, getCentralCell, hasFixedBeam } from ".
 import { createBowtieLayers } from "./beam-filters.ts";
 import { computePhotonResponse, type ScanDetector } from "./detectors.ts";
 import { applyCrosstalk, applyLag } from "./readout.ts";
+import { checkScanMemory, estimateScanMemory } from "./scan-memory.ts";
 import type { ScannedObject } from "./scanned-object.ts";
 import { computeScatter } from "./scatter.ts";
 import { computeTubeFactors } from "./tube-current.ts";
@@ -68,6 +69,8 @@ export interface PreparedScan<G extends ScanGeometry = ScanGeometry> {
 export interface PrepareScanOptions extends LongWorkOptions {
   /** Lowest dose fraction that will be drawn, in (0, 1]; default 0.02. Lower ones need more memory. */
   readonly lowestDoseFraction?: number;
+  /** Bytes that the scan and one draw may take together, see `estimateScanMemory`; default: no limit. */
+  readonly memoryLimitBytes?: number;
 }
 
 /** Points of a box, from −½ to ½, in the middle of equal parts. */
@@ -132,9 +135,9 @@ const THICKNESS_STEP = 8;
  * Computes the expected signals of a scan.
  *
  * @param object - what is scanned
- * @throws PhysicsError `OUT_OF_RANGE`, `SHAPE_MISMATCH`, `BAD_SPECTRUM`, `ENERGY_OUT_OF_TABLE`; `NON_FINITE` when the
- *   object returns path lengths that are not finite and ≥ 0
- * @remarks Memory: 12 bytes per sample and bin, and 4 per energy for rays of fewer than 30/lowestDoseFraction quanta.
+ * @throws PhysicsError `OUT_OF_RANGE`, `SHAPE_MISMATCH`, `BAD_SPECTRUM`, `ENERGY_OUT_OF_TABLE`, `TOO_LITTLE_MEMORY`; `NON_FINITE`
+ *   when the object returns path lengths that are not finite and ≥ 0
+ * @remarks Memory: `estimateScanMemory`, and 4 bytes per energy for rays of fewer than 30/lowestDoseFraction quanta.
  * tomography.md §2.5. Tested: mean and variance of a water cylinder in closed form, mono and poly.
  */
 export async function prepareScan<G extends ScanGeometry>(
@@ -144,6 +147,10 @@ export async function prepareScan<G extends ScanGeometry>(
   options: PrepareScanOptions = {},
 ): Promise<PreparedScan<G>> {
   checkAcquisition(acquisition, geometry);
+  checkScanMemory(
+    estimateScanMemory(geometry, acquisition),
+    options.memoryLimitBytes ?? Number.POSITIVE_INFINITY,
+  );
   const lowestDoseFraction = options.lowestDoseFraction ?? 0.02;
   if (!(lowestDoseFraction > 0 && lowestDoseFraction <= 1)) {
     throw new PhysicsError("OUT_OF_RANGE", `lowestDoseFraction ${lowestDoseFraction} is outside (0, 1]`);

@@ -9,7 +9,10 @@ import { prepareScan } from "./prepare-scan.ts";
 import type { ScannedObject } from "./scanned-object.ts";
 
 /** Options of {@link simulateScan}. */
-export interface SimulateScanOptions extends DrawScanOptions, LongWorkOptions {}
+export interface SimulateScanOptions extends DrawScanOptions, LongWorkOptions {
+  /** Bytes that the scan may take, see `estimateScanMemory`; default: no limit. */
+  readonly memoryLimitBytes?: number;
+}
 
 /**
  * Simulates a scan: noise-free signals in the beam's full spectrum, quanta, detector, logarithm.
