@@ -129,6 +129,28 @@ describe("createSiddonProjector", () => {
   });
 });
 
+describe("dominant axis", () => {
+  it.each(["joseph", "distance-driven"])("does not turn over at 45° by rounding: %s", (name) => {
+    const create = projectors.get(name);
+    for (const kind of ["parallel", "fan-flat", "cone-curved"] as const) {
+      // The middle channel's ray lies on the diagonal.
+      const scan = { ...findScan(kind), channels: 9, channelOffset: 0 } as ScanGeometry;
+      const turned = (shift: number): ScanGeometry =>
+        ({
+          ...scan,
+          anglesRad: Float64Array.from({ length: 8 }, (_, v) => ((2 * v + 1) * Math.PI) / 4 + shift),
+        }) as ScanGeometry;
+      const x = drawNormals(unevenGrid.slices * unevenGrid.rows * unevenGrid.columns, 4);
+      const exact = create(turned(0), unevenGrid).apply(x);
+      for (const shift of [-1e-12, 1e-12]) {
+        const near = create(turned(shift), unevenGrid).apply(x);
+        const difference = near.map((value, i) => value - exact[i]);
+        expect(computeLength(difference) / computeLength(exact)).toBeLessThan(1e-9);
+      }
+    }
+  });
+});
+
 describe("createSeparableFootprintProjector", () => {
   it.each([
     ["pixels smaller than channels", evenGrid, 6],

@@ -16,7 +16,7 @@ import { checkProjection, type VolumeGrid } from "@alara/physics";
 import { ReconError } from "../errors.ts";
 import { createGpuCompute, type GpuCompute, type GpuOptions } from "./gpu-compute.ts";
 import type { GpuBuffer, GpuDevice, GpuPipeline } from "./gpu-device.ts";
-import { coneSource, planarSource } from "./projector-shader.ts";
+import { coneSource, planarSource, SLICES_PER_THREAD } from "./projector-shader.ts";
 import { createRayTable, createTurnTable, RAY_LENGTH } from "./ray-tables.ts";
 
 /** A projector that owns memory of a GPU. */
@@ -247,7 +247,9 @@ export function createGpuProjector(
           forward,
           [part.views, slices, first, 0],
           [part.rays, slab, lines],
-          isPlanar ? [across, part.views, stack] : [across, stack, part.views],
+          isPlanar
+            ? [across, part.views, Math.ceil(slices / SLICES_PER_THREAD)]
+            : [across, stack, part.views],
         );
         const result = await compute.read(lines, part.views * stack * channels);
         moveLines(part, first, slices, (atScan, atPart, length) => {
@@ -273,7 +275,7 @@ export function createGpuProjector(
           adjoint,
           [part.views, slices, first, 0],
           [part.rays, lines, slab, part.turns],
-          [Math.ceil(grid.columns / 8), Math.ceil(grid.rows / 8), slices],
+          [Math.ceil(grid.columns / 8), Math.ceil(grid.rows / 8), Math.ceil(slices / SLICES_PER_THREAD)],
         );
       }
       out.set(await compute.read(slab, slices * plane), first * plane);

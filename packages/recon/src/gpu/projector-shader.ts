@@ -89,9 +89,12 @@ fn channelsNear(x: f32, y: f32, turn: vec2<f32>) -> vec2<i32> {
 }
 `;
 
+/** Slices that one thread does at once, where it does several. */
+export const SLICES_PER_THREAD = 4;
+
 /**
- * Planar scans. `part`: views of this part, slices. Forward: a thread per (channel, view, slice); adjoint: per
- * (column, row, slice), adds to the image.
+ * Planar scans. `part`: views of this part, slices. Forward: a thread per (channel, view, four slices); adjoint: per
+ * (column, row, four slices), adds to the image.
  */
 export const planarSource: string = /* wgsl */ `
 ${common}
@@ -100,11 +103,25 @@ ${common}
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 @group(0) @binding(4) var<storage, read> turns: array<vec2<f32>>;
 
+fn load(offsets: vec4<i32>, index: i32) -> vec4<f32> {
+  return vec4<f32>(
+    input[offsets.x + index],
+    input[offsets.y + index],
+    input[offsets.z + index],
+    input[offsets.w + index],
+  );
+}
+
+// Four slices; beyond the last the last once more, which is not written.
+fn slicesFrom(first: i32) -> vec4<i32> {
+  return min(vec4<i32>(first) + vec4<i32>(0, 1, 2, 3), vec4<i32>(part.y - 1));
+}
+
 @compute @workgroup_size(64)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   let channel = i32(id.x);
   let view = i32(id.y);
-  let slice = i32(id.z);
+  let first = i32(id.z) * 4;
   if (channel >= channels) {
     return;
   }
@@ -114,38 +131,41 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
   let cross = select(columns, rows, isAlongX);
   let stepStride = select(columns, 1, isAlongX);
   let crossStride = select(1, columns, isAlongX);
-  let base = slice * rows * columns;
-  var sum = 0.0;
+  let slices = slicesFrom(first);
+  let offsets = slices * (rows * columns);
+  var sum = vec4<f32>(0.0);
   for (var i = 0; i < steps; i++) {
     let place = locate(ray, i, steps);
-    let floored = place.x;
-    if (floored < -1.0 || floored >= f32(cross)) {
+    if (place.x < -1.0 || place.x >= f32(cross)) {
       continue;
     }
-    let low = i32(floored);
-    let fraction = place.y;
-    let index = base + i * stepStride + low * crossStride;
+    let low = i32(place.x);
+    let index = i * stepStride + low * crossStride;
     if (low >= 0) {
-      sum += (1.0 - fraction) * input[index];
+      sum += (1.0 - place.y) * load(offsets, index);
     }
     if (low + 1 < cross) {
-      sum += fraction * input[index + crossStride];
+      sum += place.y * load(offsets, index + crossStride);
     }
   }
-  output[(slice * part.x + view) * channels + channel] = sum * abs(ray.length);
+  sum *= abs(ray.length);
+  for (var s = 0; s < min(4, part.y - first); s++) {
+    output[((first + s) * part.x + view) * channels + channel] = sum[s];
+  }
 }
 
 @compute @workgroup_size(8, 8)
 fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
   let column = i32(id.x);
   let row = i32(id.y);
-  let slice = i32(id.z);
+  let first = i32(id.z) * 4;
   if (column >= columns || row >= rows) {
     return;
   }
   let x = firstColumn + f32(column) * columnSpacing;
   let y = firstRow + f32(row) * rowSpacing;
-  var sum = 0.0;
+  let offsets = slicesFrom(first) * (part.x * channels);
+  var sum = vec4<f32>(0.0);
   for (var view = 0; view < part.x; view++) {
     let near = channelsNear(x, y, turns[view]);
     for (var channel = near.x; channel <= near.y; channel++) {
@@ -154,17 +174,19 @@ fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
       let place = locate(ray, select(row, column, isAlongX), select(rows, columns, isAlongX));
       let weight = 1.0 - abs(place.x - f32(select(column, row, isAlongX)) + place.y);
       if (weight > 0.0) {
-        sum += weight * abs(ray.length) * input[(slice * part.x + view) * channels + channel];
+        sum += weight * abs(ray.length) * load(offsets, view * channels + channel);
       }
     }
   }
-  output[(slice * rows + row) * columns + column] += sum;
+  for (var s = 0; s < min(4, part.y - first); s++) {
+    output[((first + s) * rows + row) * columns + column] += sum[s];
+  }
 }
 `;
 
 /**
  * Cone beams. `part`: views of this part, slices of this slab, first slice of the slab. Forward: a thread per (channel,
- * detector row, view), the share of the slab; adjoint: per (column, row, slice), adds to the slab.
+ * detector row, view), the share of the slab; adjoint: per (column, row, four slices), adds to the slab.
  */
 export const coneSource: string = /* wgsl */ `
 ${common}
@@ -240,14 +262,16 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>) {
 fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
   let column = i32(id.x);
   let row = i32(id.y);
-  let slice = i32(id.z);
+  let firstOfFour = i32(id.z) * 4;
   if (column >= columns || row >= rows) {
     return;
   }
   let x = firstColumn + f32(column) * columnSpacing;
   let y = firstRow + f32(row) * rowSpacing;
-  let bottom = firstSlice + f32(part.z);
-  var sum = 0.0;
+  // Height of the first of the four in slices.
+  let bottom = firstSlice + f32(part.z) + f32(firstOfFour);
+  let targets = vec4<f32>(0.0, 1.0, 2.0, 3.0);
+  var sum = vec4<f32>(0.0);
   for (var view = 0; view < part.x; view++) {
     let near = channelsNear(x, y, turns[view]);
     for (var channel = near.x; channel <= near.y; channel++) {
@@ -261,23 +285,24 @@ fn adjoint(@builtin(global_invocation_id) id: vec3<u32>) {
       }
       let climb = ray.climb + f32(step) * ray.climbIncrement;
       let rowsPerSlice = 1.0 / (climb * rowPitch);
-      let lowest = (f32(slice - 1) + bottom) * rowsPerSlice + middleRow - 0.05;
-      let highest = (f32(slice + 1) + bottom) * rowsPerSlice + middleRow + 0.05;
+      let lowest = (bottom - 1.0) * rowsPerSlice + middleRow - 0.05;
+      let highest = (bottom + 4.0) * rowsPerSlice + middleRow + 0.05;
       let first = i32(ceil(clamp(lowest, 0.0, f32(detectorRows))));
       let last = i32(floor(clamp(highest, -1.0, f32(detectorRows - 1))));
-      var line = 0.0;
+      var line = vec4<f32>(0.0);
       for (var detectorRow = first; detectorRow <= last; detectorRow++) {
         let height = (f32(detectorRow) - middleRow) * rowPitch;
-        let weightZ = 1.0 - abs(height * climb - bottom - f32(slice));
-        if (weightZ > 0.0) {
-          let tilt = height * ray.inverseReach;
-          line += weightZ * sqrt(1.0 + tilt * tilt)
-            * input[(view * detectorRows + detectorRow) * channels + channel];
-        }
+        let tilt = height * ray.inverseReach;
+        let value = sqrt(1.0 + tilt * tilt)
+          * input[(view * detectorRows + detectorRow) * channels + channel];
+        let weights = vec4<f32>(1.0) - abs(vec4<f32>(height * climb - bottom) - targets);
+        line += max(weights, vec4<f32>(0.0)) * value;
       }
       sum += weight * abs(ray.length) * line;
     }
   }
-  output[(slice * rows + row) * columns + column] += sum;
+  for (var s = 0; s < min(4, part.y - firstOfFour); s++) {
+    output[((firstOfFour + s) * rows + row) * columns + column] += sum[s];
+  }
 }
 `;
