@@ -137,6 +137,23 @@ describe("sources", () => {
     }
   });
 
+  it("may turn about an axis beside the middle: image, sinogram and metal follow it", async () => {
+    const axisOffsetMm = [24, -30] as const;
+    const phantom = anatomicalPhantoms.get("coronary").create();
+    for (const base of ["image", "reconstruction"] as const) {
+      const { clean } = await degradeByMetal(
+        { phantom, grid: GRID },
+        { ...SMALL, base, axisOffsetMm, seed: 1, inserts: [{ xMm: -85, yMm: 0, semiAxisXMm: 9 }] },
+      );
+      // Column offset to x, row offset to y.
+      const at = (x: number, y: number, radius: number): number =>
+        meanWhere(clean.data, (u, v) => Math.hypot(u + 30 - x, v - 24 - y) < radius);
+      expect(Math.abs(at(34, -20, 14) - 315)).toBeLessThan(30);
+      expect(Math.abs(at(85, 30, 14) + 741)).toBeLessThan(20);
+      expect(at(-85, 0, 5)).toBeGreaterThan(3000);
+    }
+  });
+
   it("take either base: the fault is the same, the clean image is not", async () => {
     const options = { ...SMALL, seed: 4, gainSigma: 0.01 };
     const image = await degradeByRings(body, { ...options, base: "image" });
