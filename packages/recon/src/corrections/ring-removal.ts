@@ -50,8 +50,8 @@ function filterMedian(line: Float64Array, width: number, out: Float64Array): voi
  * @throws ReconError `OUT_OF_RANGE`, `NON_FINITE`
  * @remarks Detail of the object that lies in the same channel in all views (thin rings, wires at the axis) is taken for
  * a stripe; stripes wider than some channels, and those in the first and last channel, are not seen. Tested on known
- * stripes of a tenth of the channels: less than a fifth of their RMS is left, and a sinogram without stripes changes by
- * less than a tenth of it.
+ * stripes in 8 % of the channels: 12 % of their RMS is left (16 % in the image), and a sinogram without stripes changes
+ * by 13 % of it. Stripes that grow from 0 along the views leave 44 % with two windows, 56 % with one.
  */
 export function removeStripes<G extends ScanGeometry>(
   sinogram: Sinogram<"line integral", G>,
@@ -193,7 +193,8 @@ export interface RingRemovalOptions {
  *
  * @returns a volume of the same unit; slices each on their own
  * @throws ReconError `OUT_OF_RANGE`
- * Prell, Kyriakou & Kalender 2009 (Phys. Med. Biol. 54:3881), polar variant, in outline. Tested on known rings.
+ * Prell, Kyriakou & Kalender 2009 (Phys. Med. Biol. 54:3881), polar variant, in outline. Tested on known rings one pixel
+ * wide: 39 % of their RMS is left (interpolation to polar rings and back blurs), the object changes by less than 8 %.
  */
 export function removeRings<U extends Volume["unit"]>(
   volume: Volume<U>,
