@@ -43,6 +43,8 @@ export interface GpuCompute {
     buffers: readonly GpuBuffer[],
     workgroups: readonly [number, number, number],
   ): void;
+  /** Waits until all that is queued has been done, so that what was written does not pile up. */
+  settle(): Promise<unknown>;
   /** The first `length` numbers of a buffer, when all that is queued has been done. */
   read(buffer: GpuBuffer, length: number): Promise<Float32Array>;
   free(buffer: GpuBuffer): void;
@@ -167,6 +169,7 @@ export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): G
       pass.end();
       device.queue.submit([encoder.finish()]);
     },
+    settle: () => device.queue.onSubmittedWorkDone(),
     async read(buffer, length) {
       if (staging === undefined || staging.size < length * 4) {
         if (staging !== undefined) free(staging);

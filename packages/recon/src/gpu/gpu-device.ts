@@ -54,6 +54,7 @@ export interface GpuDevice {
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   readonly queue: {
     submit(commands: Iterable<object>): void;
+    onSubmittedWorkDone(): Promise<unknown>;
     writeBuffer(
       buffer: object,
       bufferOffset: number,

@@ -152,6 +152,8 @@ async function runPlan(
           const lines = range((first + v) * detectorRows + firstRow, rows);
           filterLines(filter, projections, lines, samples, part, v * rows * samples);
         }
+        // While the GPU is at one part, the CPU filters the next.
+        await compute.settle();
         compute.write(filtered, part);
         compute.write(turns, createTurnTable(geometry.anglesRad, first, count));
         for (const [k, slab] of slabs.entries()) backproject(slab, slabStarts[k], count);
@@ -173,6 +175,8 @@ async function runPlan(
           const data = projections.subarray((start + s) * perSlice, (start + s + 1) * perSlice);
           filterLines(filter, data, range(first, count), samples, part, s * count * samples);
         }
+        // While the GPU is at one part, the CPU filters the next.
+        await compute.settle();
         compute.write(filtered, part);
         compute.write(turns, createTurnTable(geometry.anglesRad, first, count));
         backproject(slab, start, count);

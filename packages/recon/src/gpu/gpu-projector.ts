@@ -270,6 +270,7 @@ export function createGpuProjector(
         moveLines(part, first, slices, (atScan, atPart, length) => {
           samples.set(y.subarray(atScan, atScan + length), atPart);
         });
+        await compute.settle();
         compute.write(lines, samples);
         compute.dispatch(
           adjoint,
