@@ -105,9 +105,7 @@ describe("insertSinogramNoise", () => {
   const fill = (value: number): Float32Array => new Float32Array(channels * views).fill(value);
 
   /** Full quanta behind the object from plenty to next to none; every one at 25, 5 and 2 %. */
-  const cases = [20_000, 2_000, 200, 40, 8].flatMap((quanta) =>
-    [0.25, 0.05, 0.02].map((a) => [quanta, a] as const),
-  );
+  const cases = [20_000, 200, 40, 8].flatMap((quanta) => [0.25, 0.05, 0.02].map((a) => [quanta, a] as const));
 
   it.each(cases)(
     "makes %f full-dose quanta at dose %f what a scan at that dose gives",

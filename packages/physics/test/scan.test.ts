@@ -478,6 +478,22 @@ describe("beam", () => {
     half.tubeFactors.forEach((factor, v) => {
       expect(factor ** 2 / full.tubeFactors[v]).toBeCloseTo(1, 9);
     });
+    // Along z: a slice of twice the thickness gets more of the tube's load, the mean stays.
+    const cone: ScannedObject = {
+      materials: [water],
+      integrate(ray, lengths) {
+        lengths[0] = ray[2] > 0 ? 200 : 100;
+      },
+    };
+    const along = await prepareScan(cone, geometry, {
+      ...steady,
+      sliceHeightsMm: [-10, 10],
+      tubeCurrent: { kind: "exposure-control" },
+    });
+    const muWater = Math.log(along.tubeFactors[40] / along.tubeFactors[0]) / 100;
+    expect(muWater).toBeGreaterThan(0.019);
+    expect(muWater).toBeLessThan(0.022);
+    expect((along.tubeFactors[0] + along.tubeFactors[40]) / 2).toBeCloseTo(1, 9);
     const given = await prepareScan(oval, geometry, {
       ...steady,
       tubeCurrent: { kind: "given", factors: Float64Array.from({ length: 40 }, (_, v) => v / 10) },

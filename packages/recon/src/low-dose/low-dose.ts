@@ -132,9 +132,9 @@ export function createNoiseWindow(window: KernelWindow): RampWindow {
  * @param volume - HU, one or more slices
  * @throws ReconError `NO_NOISE_MEASURED` when the series has no homogeneous soft tissue and no noise is given
  * @throws PhysicsError `OUT_OF_RANGE` for impossible numbers
- * @remarks Noise depends on seed, realisation and slice number only, not on batching. About 0.6 s per slice and
- * realisation of 512².
- * tomography.md §2.6; Zeng 2015, PMC4629802. Tested on water phantoms against simulated scans: σ, spectrum, z.
+ * @remarks Noise depends on seed, realisation and slice number only, not on batching.
+ * tomography.md §2.6; Zeng 2015, PMC4629802. Tested on water against simulated scans at a quarter and at 2 % of the
+ * dose (10 quanta behind the middle): σ within 2 %, shape of the spectrum within 5 %, bias; correlation along z.
  */
 export async function createLowDoseSimulator(
   volume: Volume<"HU">,
