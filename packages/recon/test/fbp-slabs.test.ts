@@ -16,6 +16,7 @@ import {
   type FbpGeometry,
   type FbpSlabOptions,
   type FbpSource,
+  fbpEngines,
   planFbpSlabs,
   reconstructFbp,
   reconstructFbpSlabs,
@@ -193,6 +194,9 @@ describe("the memory of FBP", () => {
     expect(whole.memory.totalBytes).toBeLessThan(2 ** 32);
     // The finished slab and the one at work, a piece of the projections.
     expect(whole.memory.volumeBytes).toBeGreaterThanOrEqual(2 * 4 * 512 * 512 * whole.slabSlices);
+    const atOnce = estimateFbpMemory(createFbpPlan(large, cube), fbpEngines.get(engine));
+    expect(atOnce.projectionBytes).toBe(4 * 720 * 512 * 512);
+    expect(atOnce.totalBytes).toBeLessThan(2 ** 32);
     const small = planFbpSlabs(large, { grid: cube, engine, memoryLimitBytes: 2 ** 29 });
     expect(small.memory.totalBytes).toBeLessThanOrEqual(2 ** 29);
     expect(small.slabSlices).toBeLessThan(whole.slabSlices);

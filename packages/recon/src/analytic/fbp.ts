@@ -45,7 +45,9 @@ export function resolveFbpEngine(engine: string | FbpEngine = "simd"): FbpEngine
  * @returns attenuation in 1/mm, `[slice][row][column]`, on `options.grid`
  * @throws ReconError `SHAPE_MISMATCH`, `NON_FINITE`, `TRUNCATED`, `TOO_LITTLE_MEMORY` and what {@link createFbpPlan}
  *   throws
- * @remarks Feldkamp's cone reconstruction is exact in the plane of the source and falls off away from it.
+ * @remarks Pixels that lie outside the fan of some views hold no attenuation. Feldkamp's cone reconstruction is exact in
+ * the plane of the source and for what does not change along z; elsewhere it falls off with the square of the height
+ * (−3.4e-4 at 15 mm and −1.4e-3 at 30 mm in a ball of 70 mm, source at 1000 mm, flat detector).
  * Tested: interior bias ≤ 1e-4 in every geometry (cones: in the plane of the source), scikit-image's tolerances,
  * closed forms of noise and sharpness, engines against each other.
  */
