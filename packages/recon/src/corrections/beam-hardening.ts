@@ -146,7 +146,8 @@ export function evaluateBeamHardening(polynomial: BeamHardeningPolynomial, lineI
  * @param sinogram - any geometry, −ln of signals of one spectrum
  * @returns line integrals at `polynomial.energyKev`
  * @throws ReconError `NON_FINITE`
- * Tested: cupping of water cylinders of 20, 30 and 40 cm at 120 kV below 2 HU (29 HU and more without).
+ * Tested: water cylinders of 20, 30 and 40 cm at 120 kV: 20, 25 and 28 HU of cupping (0.85 of the radius against the
+ * centre) without, below 0.4 HU with the correction at order 4.
  */
 export function correctBeamHardening<G extends ScanGeometry>(
   sinogram: Sinogram<"line integral", G>,
