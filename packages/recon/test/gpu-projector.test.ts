@@ -7,7 +7,7 @@ import type { ScanGeometry } from "@alara/core";
 import { createRandom } from "@alara/core";
 import { createJosephProjector, estimateOperatorNorm, type VolumeGrid } from "@alara/physics";
 import { describe, expect, it } from "vitest";
-import { createGpuProjector, ReconError, requestGpuDevice } from "../src/index.ts";
+import { createGpuProjector, ReconError, requestGpuDevice, solveCgls } from "../src/index.ts";
 import { requestNodeGpuDevice } from "../src/node.ts";
 import { requireGpuDevice } from "./gpu-device.ts";
 
@@ -162,6 +162,24 @@ describe("createGpuProjector", () => {
     const norm = await estimateOperatorNorm(operator, { precision: "float32", iterations: 8 });
     const expected = await estimateOperatorNorm(createJosephProjector(parallel, small), { iterations: 8 });
     expect(Math.abs(norm / expected - 1)).toBeLessThan(1e-5);
+    operator.dispose();
+  });
+
+  it("is what iterative methods take", async (context) => {
+    const device = await requireGpuDevice(context);
+    const small = { ...grid, slices: 1 };
+    const operator = createGpuProjector(device, parallel, small);
+    const reference = createJosephProjector(parallel, small);
+    const truth = Float32Array.from({ length: operator.domainLength }, (_, i) => (i % 40 > 12 ? 0.02 : 0));
+    const data = await operator.apply(truth);
+    const size = [1, small.rows, small.columns] as const;
+    const { image } = await solveCgls({ operator, data, size }, { iterations: 6 });
+    const expected = await solveCgls(
+      { operator: reference, data: Float64Array.from(data), size },
+      { iterations: 6 },
+    );
+    expect(compare(image, expected.image)).toBeLessThan(1e-4);
+    expect(compare(image, Float64Array.from(truth))).toBeLessThan(0.3);
     operator.dispose();
   });
 

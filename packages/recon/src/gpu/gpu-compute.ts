@@ -30,6 +30,7 @@ export interface GpuCompute {
   write(buffer: GpuBuffer, data: Float32Array): void;
   /** Fills with zeros. */
   clear(buffer: GpuBuffer): void;
+  /** Compiles a kernel, once. */
   prepareKernel(source: KernelSource): Promise<GpuPipeline>;
   /**
    * Queues one kernel.
@@ -71,6 +72,7 @@ const lastWork = new WeakMap<GpuDevice, Promise<unknown>>();
 export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): GpuCompute {
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   const buffers = new Set<GpuBuffer>();
+  const kernels = new Map<string, GpuPipeline>();
   let staging: GpuBuffer | undefined;
   let lost: { readonly reason: string; readonly message: string } | undefined;
   let isDisposed = false;
@@ -146,12 +148,15 @@ export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): G
       encoder.clearBuffer(buffer);
       device.queue.submit([encoder.finish()]);
     },
-    prepareKernel({ code, entryPoint, constants }) {
+    async prepareKernel({ code, entryPoint, constants }) {
+      const key = JSON.stringify([entryPoint, constants, code]);
+      const known = kernels.get(key);
+      if (known !== undefined) return known;
       const module = device.createShaderModule({ code });
-      return device.createComputePipelineAsync({
-        layout: "auto",
-        compute: { module, entryPoint, constants },
-      });
+      const stage = { module, entryPoint, constants };
+      const kernel = await device.createComputePipelineAsync({ layout: "auto", compute: stage });
+      kernels.set(key, kernel);
+      return kernel;
     },
     dispatch(kernel, values, bound, workgroups) {
       uniform ??= track(16, UNIFORM | COPY_DST);
