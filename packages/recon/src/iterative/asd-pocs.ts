@@ -37,7 +37,7 @@ export interface AsdPocsOptions<A extends RealArray = RealArray>
   readonly dataTolerance?: number;
   /** Descent steps of TV per iteration; default 20. */
   readonly tvIterations?: number;
-  /** Size of the first TV step as a fraction of the first data step; default 0.2. */
+  /** Size of the first TV step as a fraction of the first data step; default 0.002. */
   readonly tvStep?: number;
   /** Factor on the TV step when it moves the image more than the data step does; default 0.95. */
   readonly tvStepReduction?: number;
@@ -49,6 +49,9 @@ export interface AsdPocsOptions<A extends RealArray = RealArray>
   readonly relaxationReduction?: number;
 }
 
+/** Differences below this fraction of the largest voxel are smoothed in the gradient of TV. */
+const TV_SMOOTHING = 1e-4;
+
 /** Below this relaxation data steps move nothing any more. */
 const LEAST_RELAXATION = 0.005;
 
@@ -59,7 +62,7 @@ const LEAST_RELAXATION = 0.005;
  *   is that one too. `"converged"` when ε is kept and data and TV steps oppose each other (cosine < −0.99)
  * @throws ReconError `OUT_OF_RANGE`, and as `prepareStart`
  * @remarks Memory: an image per subset (as SART) and five, two arrays of the data. The defaults of the step rule are
- * those of the paper.
+ * those of TIGRE's OS-ASD-POCS.
  * Tested: reaches ε, and less TV than SART at the same distance.
  */
 export async function solveAsdPocs<A extends RealArray>(
@@ -68,7 +71,7 @@ export async function solveAsdPocs<A extends RealArray>(
 ): Promise<IterativeResult<A>> {
   const {
     tvIterations = 20,
-    tvStep = 0.2,
+    tvStep = 0.002,
     tvStepReduction = 0.95,
     largestRatio = 0.95,
     relaxation = 1,
@@ -132,9 +135,11 @@ export async function solveAsdPocs<A extends RealArray>(
     const figures = await measure();
     const dataChange = Math.sqrt(sumSquares(dataStep));
     if (iteration === 1) tvLength = tvStep * dataChange;
+    let largest = 0;
+    for (const value of x) largest = Math.max(largest, Math.abs(value));
     for (let k = 0; k < tvIterations; k++) {
       descent.fill(0);
-      addTvGradient(descent, image, 1, 1e-8 * Math.max(1e-30, dataChange), grid);
+      addTvGradient(descent, image, 1, TV_SMOOTHING * largest, grid);
       const length = Math.sqrt(sumSquares(descent));
       if (length === 0) break;
       addScaled(image, -tvLength / length, descent);

@@ -29,6 +29,8 @@ export interface CglsOptions<A extends RealArray = RealArray> extends IterationO
  *   `"converged"` when the gradient has fallen to rounding
  * @throws ReconError `OUT_OF_RANGE` for `nonNegative: true` or a ridge < 0, and as `prepareStart`
  * @remarks Memory: three images, two arrays of the data (four with weights).
+ * Weights of a large range (rays beside the body against rays through it) make it
+ * slow: start from FBP, or take PWLS.
  * Tested against the solution of the normal equations.
  */
 export async function solveCgls<A extends RealArray>(

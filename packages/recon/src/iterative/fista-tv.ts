@@ -60,6 +60,8 @@ export interface FistaTvOptions<A extends RealArray = RealArray> extends TvMetho
  * @returns the objective ½‖Ax − b‖²_W + λ TV(x); `residualNorms` are of the weighted residual when there are weights
  * @throws ReconError `OUT_OF_RANGE` for λ ≤ 0, and as `prepareStart`
  * @remarks Memory: seven images in 2D, nine in 3D, two arrays of the data (five with weights).
+ * Weights of a large range (rays beside the body against rays through it) make it
+ * slow: start from FBP, or take PWLS.
  * Tested: the same objective as PDHG to 1e-4.
  */
 export async function solveFistaTv<A extends RealArray>(

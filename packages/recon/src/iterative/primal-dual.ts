@@ -28,7 +28,10 @@ import { allocateLike, extrapolate, sumSquaredDifferences, sumSquares } from "./
 
 /** Options of {@link solvePdhg}. */
 export interface PdhgOptions<A extends RealArray = RealArray> extends TvMethodOptions<A>, StepOptions {
-  /** `"diagonal"` fits the steps to rows and columns of A, which must be ≥ 0. Default `"scalar"`. */
+  /**
+   * `"diagonal"` fits the steps to rows and columns of A, which must be ≥ 0: the choice with weights of a large range.
+   * Default `"diagonal"` with weights and no ridge, else `"scalar"`.
+   */
   readonly steps?: "scalar" | "diagonal";
   /**
    * Factor ρ > 0 that dual steps are multiplied and primal steps divided by; has the unit of A. Default 0.1 ‖A‖,
@@ -56,7 +59,7 @@ export async function solvePdhg<A extends RealArray>(
   options: PdhgOptions<A> = {},
 ): Promise<IterativeResult<A>> {
   const { ridge = 0, nonNegative = true, upperBound } = options;
-  const steps = options.steps ?? "scalar";
+  const steps = options.steps ?? (problem.weights !== undefined && ridge === 0 ? "diagonal" : "scalar");
   checkAtLeast("ridge", ridge, 0);
   if (upperBound !== undefined) checkAtLeast("upperBound", upperBound, 0, true);
   if (options.stepRatio !== undefined) checkAtLeast("stepRatio", options.stepRatio, 0, true);
