@@ -235,9 +235,23 @@ describe("createGpuProjector", () => {
     await expect(broken.apply(new Float32Array(14400))).rejects.toThrow(
       expect.objectContaining({ code: "GPU_FAILED" }),
     );
+    const illiterate = {
+      ...greedy,
+      createBuffer: device.createBuffer.bind(device),
+      createShaderModule: () => device.createShaderModule({ code: "fn forward() { return 1; }" }),
+    };
+    const garbled = createGpuProjector(illiterate, parallel, grid);
+    await expect(garbled.apply(new Float32Array(14400))).rejects.toThrow(
+      expect.objectContaining({ code: "GPU_FAILED" }),
+    );
     const operator = createGpuProjector(device, parallel, grid);
     await operator.apply(new Float32Array(14400));
+    // Lost in the middle of work.
+    const late = createGpuProjector(device, parallel, grid).applyAdjoint(
+      new Float32Array(operator.rangeLength),
+    );
     device.destroy();
+    await expect(late).rejects.toThrow(expect.objectContaining({ code: "NO_GPU" }));
     await expect(operator.apply(new Float32Array(14400))).rejects.toThrow(/device is lost \(destroyed\)/);
   });
 });

@@ -68,6 +68,16 @@ export interface GpuOptions {
 /** What is to end before the next work on a device begins: error scopes are a stack that all its users share. */
 const lastWork = new WeakMap<GpuDevice, Promise<unknown>>();
 
+/** Rejections of the device as errors of this package. */
+async function expectGpu<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ReconError("GPU_FAILED", `${what} on the GPU: ${message}; use a CPU engine`);
+  }
+}
+
 /** Prepares {@link GpuCompute}. */
 export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): GpuCompute {
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
@@ -119,10 +129,10 @@ export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): G
       const error = await device.popErrorScope().catch(() => null);
       if (error !== null) messages.push(error.message);
     }
-    // Abort and errors of this package are the caller's own.
-    if (thrown !== undefined && thrown instanceof ReconError) throw thrown;
     await Promise.resolve();
+    // A lost device fails in many ways; that it is lost is what counts.
     refuseIfGone();
+    if (thrown instanceof ReconError) throw thrown;
     if (messages.length > 0) {
       throw new ReconError(
         "GPU_FAILED",
@@ -154,7 +164,10 @@ export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): G
       if (known !== undefined) return known;
       const module = device.createShaderModule({ code });
       const stage = { module, entryPoint, constants };
-      const kernel = await device.createComputePipelineAsync({ layout: "auto", compute: stage });
+      const kernel = await expectGpu(
+        `kernel "${entryPoint}" did not compile`,
+        device.createComputePipelineAsync({ layout: "auto", compute: stage }),
+      );
       kernels.set(key, kernel);
       return kernel;
     },
@@ -183,7 +196,7 @@ export function createGpuCompute(device: GpuDevice, options: GpuOptions = {}): G
       const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, 0, staging, 0, length * 4);
       device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(MAP_READ);
+      await expectGpu(`${length * 4} bytes did not come back`, staging.mapAsync(MAP_READ));
       const result = new Float32Array(staging.getMappedRange().slice(0, length * 4));
       staging.unmap();
       return result;
