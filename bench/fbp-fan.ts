@@ -14,7 +14,7 @@ export default function benchFbpFan(): Promise<BenchResult> {
     pixelMm: 500 / 512,
     limitS: 0.3,
     unit: "s per slice",
-    peerSlices: 2,
+    peerSlices: 8,
     typescriptViews: 246,
     curves: { views: [246, 492, 984, 1968], slices: [8, 16, 32], "rows and columns": [256, 362, 512, 724] },
   });

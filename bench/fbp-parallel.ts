@@ -60,7 +60,7 @@ export default function benchFbpParallel(): Promise<BenchResult> {
       pixelMm: 1,
       limitS: 0.12,
       unit: "s per slice",
-      peerSlices: 2,
+      peerSlices: 8,
       typescriptViews: 246,
       curves: { views: [246, 492, 984, 1968], slices: [8, 16, 32], "rows and columns": [256, 362, 512, 724] },
     },

@@ -20,34 +20,41 @@ static int threads, slices, rows, columns, views, samples, detectorRows;
 static float pixel, firstRow, firstColumn, slicePitch, firstSlice, centre, pitch, sourceToIso, rowCentre, rowPitch, scale;
 static float *data, *image, *cosines, *sines;
 
-static void backprojectRow(int slice, int r) {
-  float *out = image + ((size_t)slice * rows + r) * columns;
+/* One row of all slices: places and weights of a view are computed once and used for the whole stack. */
+static void backprojectRow(int r, int *lows, float *fractions, float *weights) {
   const float y = firstRow + r * pixel;
   const float perPitch = 1.0f / pitch;
-  memset(out, 0, sizeof(float) * columns);
+  for (int slice = 0; slice < slices; slice++)
+    memset(image + ((size_t)slice * rows + r) * columns, 0, sizeof(float) * columns);
   for (int v = 0; v < views; v++) {
-    const float *row = data + ((size_t)slice * views + v) * samples;
     const float cosine = cosines[v], sine = sines[v];
     for (int c = 0; c < columns; c++) {
       const float x = firstColumn + c * pixel;
       float position, weight;
       if (kind == 'p') {
         position = (x * cosine + y * sine) * perPitch + centre;
-        weight = 1.0f;
+        weight = scale;
       } else {
         const float distance = sourceToIso - x * cosine - y * sine;
         const float across = y * cosine - x * sine;
         position = atan2f(across, distance) * perPitch + centre;
-        weight = 1.0f / (distance * distance + across * across);
+        weight = scale / (distance * distance + across * across);
       }
       const int low = (int)floorf(position);
-      if (low >= 0 && low < samples - 1) {
-        const float fraction = position - low;
-        out[c] += weight * (row[low] + fraction * (row[low + 1] - row[low]));
+      const int isInside = low >= 0 && low < samples - 1;
+      lows[c] = isInside ? low : 0;
+      fractions[c] = position - low;
+      weights[c] = isInside ? weight : 0.0f;
+    }
+    for (int slice = 0; slice < slices; slice++) {
+      const float *row = data + ((size_t)slice * views + v) * samples;
+      float *out = image + ((size_t)slice * rows + r) * columns;
+      for (int c = 0; c < columns; c++) {
+        const float a = row[lows[c]], b = row[lows[c] + 1];
+        out[c] += weights[c] * (a + fractions[c] * (b - a));
       }
     }
   }
-  for (int c = 0; c < columns; c++) out[c] *= scale;
 }
 
 static void backprojectSlice(int slice) {
@@ -83,8 +90,12 @@ static void *work(void *argument) {
   if (kind == 'c') {
     for (int slice = thread; slice < slices; slice += threads) backprojectSlice(slice);
   } else {
-    for (int slice = 0; slice < slices; slice++)
-      for (int r = thread; r < rows; r += threads) backprojectRow(slice, r);
+    int *lows = malloc(sizeof(int) * columns);
+    float *fractions = malloc(sizeof(float) * columns), *weights = malloc(sizeof(float) * columns);
+    for (int r = thread; r < rows; r += threads) backprojectRow(r, lows, fractions, weights);
+    free(lows);
+    free(fractions);
+    free(weights);
   }
   return NULL;
 }
@@ -113,15 +124,29 @@ int main(int count, char **arguments) {
   rowPitch = atof(a[20]);
   scale = atof(a[21]);
   if (kind == 'f' && strcmp(a[0], "fan-arc") != 0) return 2;
-  const size_t values = (size_t)views * samples * (kind == 'c' ? detectorRows : slices);
+  /* One zero around every row (and around the rows of a cone's view): interpolation falls off to zero outside. */
+  const int isCone = kind == 'c';
+  const size_t stacks = isCone ? views : (size_t)slices * views;
+  const int lines = isCone ? detectorRows : 1, border = isCone ? 1 : 0;
+  const int stride = samples + 2;
+  const size_t values = stacks * (lines + 2 * border) * stride;
   const size_t voxels = (size_t)slices * rows * columns;
-  data = malloc(sizeof(float) * values);
+  data = calloc(values, sizeof(float));
   image = malloc(sizeof(float) * voxels);
   cosines = malloc(sizeof(float) * views);
   sines = malloc(sizeof(float) * views);
   FILE *file = fopen(a[2], "rb");
-  if (!data || !image || !cosines || !sines || !file || fread(data, sizeof(float), values, file) != values) return 3;
+  if (!data || !image || !cosines || !sines || !file) return 3;
+  for (size_t stack = 0; stack < stacks; stack++)
+    for (int line = 0; line < lines; line++) {
+      float *row = data + (stack * (lines + 2 * border) + line + border) * stride + 1;
+      if (fread(row, sizeof(float), samples, file) != (size_t)samples) return 3;
+    }
   fclose(file);
+  samples = stride;
+  centre += 1;
+  detectorRows += 2 * border;
+  rowCentre += border;
   for (int v = 0; v < views; v++) {
     cosines[v] = (float)cos(arc * v / views);
     sines[v] = (float)sin(arc * v / views);
