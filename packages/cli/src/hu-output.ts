@@ -1,10 +1,17 @@
 /**
  * Where images made here go: a folder of DICOM, or a volume file, by the name of the output.
  */
-import { basename } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import type { LongWorkOptions, Volume } from "@alara/core";
-import { type CtSeriesAttributes, findFormatByName, TRANSFER_SYNTAX_UID, volumeFormats } from "@alara/dicom";
-import { requireNoFile } from "@alara/dicom/node";
+import {
+  type CtSeriesAttributes,
+  DicomError,
+  findFormatByName,
+  TRANSFER_SYNTAX_UID,
+  volumeFormats,
+} from "@alara/dicom";
+import { createOutputFolder, requireNoFile } from "@alara/dicom/node";
 import { UsageError } from "./context.ts";
 import { writeVolume, writeVolumeAsCt } from "./convert-volume.ts";
 
@@ -59,7 +66,22 @@ export async function writeHuVolume(
   return { path: written.path, files: written.files.length, notes: written.notes };
 }
 
-/** Refuses a volume file that exists, before long work; folders are checked when they are opened. */
+/**
+ * Refuses an output that exists or cannot be written, before long work.
+ *
+ * @throws DicomError `OUTPUT_NOT_EMPTY`, `OUTPUT_UNWRITABLE`
+ */
 export async function requireFreeOutput(output: string, format: OutputFormat): Promise<void> {
-  if (format !== "dicom") await requireNoFile(output);
+  if (format === "dicom") {
+    const folder = await createOutputFolder(output);
+    await folder.dispose();
+    return;
+  }
+  await requireNoFile(output);
+  const parent = dirname(resolve(output));
+  await access(parent, constants.W_OK).catch((cause: unknown) => {
+    throw new DicomError("OUTPUT_UNWRITABLE", `cannot write into ${parent}; it must exist and be writable`, {
+      cause,
+    });
+  });
 }

@@ -21,7 +21,8 @@ export type CliErrorCode =
   | "MAP_NOT_WRITABLE"
   | "UNEVEN_GRID"
   | "SHEARED_GRID"
-  | "UNIT_NOT_HU";
+  | "UNIT_NOT_HU"
+  | "TOO_LITTLE_MEMORY";
 
 /** Error of the `cli` package. */
 export class CliError extends AlaraError<CliErrorCode> {}

@@ -82,7 +82,7 @@ export async function openProjections(
   const helix = measureHelix(scan);
   return {
     sinogram,
-    facts,
+    facts: { ...facts, sliceSpacingMm: choice.sliceSpacingMm },
     sliceHeightsMm: heights,
     notes: [
       `helix of ${Math.abs(helix.feedPerTurnMm).toFixed(2)} mm per turn, ${scan.facts.rows} rows, rebinned slice by slice (cone angle neglected): slices are about ${Math.abs(helix.feedPerTurnMm).toFixed(1)} mm thick`,

@@ -1,18 +1,27 @@
 /** `alara reconstruct <in> -o <out>`: projections to images, and with `--enhance` on to an enhanced series. */
-import { availableMemory } from "node:process";
 import { isPlanarGeometry, type Volume } from "@alara/core";
 import { volumeFormats } from "@alara/dicom";
 import { measureScanCoverage } from "@alara/physics";
-import { convertMuToHu, fbpEngines, rampWindows } from "@alara/recon";
+import { convertMuToHu, rampWindows } from "@alara/recon";
 import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
 import { hashVolume } from "../convert-volume.ts";
 import { chooseOutputFormat, type OutputFormat, requireFreeOutput, writeHuVolume } from "../hu-output.ts";
+import { type MethodChoice, openMethod } from "../method-choice.ts";
 import { type OpenedProjections, openProjections } from "../projections.ts";
-import { createImageGrid, type PlacedGrid, parseRange } from "../simulation/image-grid.ts";
+import { ENGINES } from "../simulation/fbp-engine-choice.ts";
+import {
+  createImageGrid,
+  type PlacedGrid,
+  parseCentre,
+  parseRange,
+  parseSliceSpacing,
+} from "../simulation/image-grid.ts";
+import { chooseMemoryLimit, MEMORY_HELP } from "../simulation/memory-limit.ts";
 import {
   checkMethodOptions,
+  DEFAULT_WINDOW,
   LEVELS,
   type MethodOptionTexts,
   reconstructByMethod,
@@ -27,7 +36,7 @@ interface ReconstructOptions extends MethodOptionTexts {
   readonly size: string;
   readonly fov?: string;
   readonly slices?: string;
-  readonly sliceSpacing: string;
+  readonly sliceSpacing?: string;
   readonly centre?: string;
   readonly heights?: string;
   readonly views?: string;
@@ -36,7 +45,7 @@ interface ReconstructOptions extends MethodOptionTexts {
   readonly enhance?: boolean;
   readonly enhanceMethod?: string;
   readonly enhanceModel?: string;
-  readonly enhanceStrength: string;
+  readonly enhanceStrength?: string;
   readonly description?: string;
   readonly patientId: string;
   readonly date?: string;
@@ -63,13 +72,16 @@ export function addReconstructCommand(program: Command): void {
       new Option("--method <name>", "how to reconstruct").choices([...reconstructionMethods]).default("fbp"),
     )
     .addOption(
-      new Option("--window <name>", "ramp window of FBP").choices([...rampWindows.names]).default("hann"),
+      new Option("--window <name>", `ramp window of FBP (default: ${DEFAULT_WINDOW})`).choices([
+        ...rampWindows.names,
+      ]),
     )
     .option("--cutoff <number>", "where the window ends, as a fraction of the detector's Nyquist frequency")
     .addOption(
-      new Option("--truncation <name>", "what is done where the detector cuts the object off, in FBP")
-        .choices(["refuse", "extrapolate"])
-        .default("refuse"),
+      new Option(
+        "--truncation <name>",
+        "what FBP does where the detector cuts the object off (default: refuse)",
+      ).choices(["refuse", "extrapolate"]),
     )
     .addOption(
       new Option("--level <name>", "strength of hybrid-iterative and model-based").choices([...LEVELS]),
@@ -86,7 +98,7 @@ export function addReconstructCommand(program: Command): void {
     .option("--size <pixels>", "rows and columns", "512")
     .option("--fov <mm>", "field of view (default: what the scan covers)")
     .option("--slices <number>", "slices of a cone-beam scan (default: what the scan covers)")
-    .option("--slice-spacing <mm>", "distance of slices, of cone-beam and helical scans", "1")
+    .option("--slice-spacing <mm>", "distance of slices (default: what the scan says, else 1)")
     .option("--centre <x,y,z>", "middle of the images from the isocentre, mm; z for cone beams", "0,0,0")
     .option(
       "--heights <first..last>",
@@ -97,13 +109,15 @@ export function addReconstructCommand(program: Command): void {
       "--mu-water <number>",
       "attenuation of water in 1/mm, for HU (default: what the input says, else 0.0193)",
     )
-    .addOption(new Option("--engine <name>", "what computes").choices([...fbpEngines.names]).default("simd"))
+    .addOption(
+      new Option("--engine <name>", `what computes FBP (default: ${ENGINES[0]})`).choices([...ENGINES]),
+    )
     .option("--threads <number>", "threads of FBP (default: by the work, at most all cores)")
-    .option("--memory <GiB>", "refuse to start when more is needed (default: 80 % of what is available)")
+    .option("--memory <GiB>", MEMORY_HELP)
     .option("--enhance", "then enhance: writes <out>/reconstruction and <out>/enhanced")
     .option("--enhance-method <name>", "method of `alara methods` (default: the shipped model)")
     .option("--enhance-model <bundle>", "model of `alara models`")
-    .option("--enhance-strength <number>", "0 keeps the reconstruction, 1 is full effect", "1")
+    .option("--enhance-strength <number>", "0 keeps the reconstruction, 1 is full effect (default: 1)")
     .option("--description <text>", "Series Description")
     .option("--patient-id <text>", "Patient ID", "ANONYMOUS")
     .option("--date <iso>", "moment written into the result (default: now)")
@@ -113,33 +127,37 @@ export function addReconstructCommand(program: Command): void {
     );
 }
 
-/** Free memory that a run may take, bytes. */
-function chooseMemoryLimit(text: string | undefined): number {
-  if (text === undefined) return 0.8 * availableMemory();
-  return parseNumber("--memory", text, { minimum: 0.001, maximum: 1e6 }) * 2 ** 30;
-}
-
 /** The grid of the images and where the isocentre lies from its middle. */
 function createOutputGrid(opened: OpenedProjections, options: ReconstructOptions): PlacedGrid {
   const { geometry, slices } = opened.sinogram;
   const coverage = measureScanCoverage(geometry);
+  const fovMm = 2 * coverage.radiusMm;
+  const given = options.sliceSpacing === undefined ? undefined : parseSliceSpacing(options.sliceSpacing);
   if (isPlanarGeometry(geometry)) {
     if (options.slices !== undefined) {
       throw new UsageError("--slices is for cone beams; this scan has one image per measured slice");
     }
-    const placed = createImageGrid(options, slices, 0, 2 * coverage.radiusMm);
+    if (parseCentre(options.centre)[2] !== 0) {
+      throw new UsageError("--centre has a height, but the slices of this scan lie where they were measured");
+    }
+    const { sliceSpacingMm: measured } = opened.facts;
+    if (measured !== undefined && given !== undefined && Math.abs(given / measured - 1) > 1e-6) {
+      throw new UsageError(
+        `--slice-spacing is ${given} mm, but the slices were measured every ${measured} mm`,
+      );
+    }
     const [first] = opened.sliceHeightsMm ?? [];
-    if (first === undefined) return placed;
-    const { originMm } = placed.grid;
-    return { ...placed, grid: { ...placed.grid, originMm: [originMm[0], originMm[1], first] } };
+    const sliceSpacingMm = measured ?? given ?? 1;
+    const middleMm = first === undefined ? 0 : first + ((slices - 1) / 2) * sliceSpacingMm;
+    return createImageGrid(options, { slices, sliceSpacingMm, middleMm, fovMm });
   }
   const [low, high] = coverage.heightMm;
-  const spacing = parseNumber("--slice-spacing", options.sliceSpacing, { minimum: 1e-4, maximum: 1e3 });
+  const sliceSpacingMm = given ?? 1;
   const count =
     options.slices === undefined
-      ? Math.max(1, Math.floor((high - low) / spacing))
+      ? Math.max(1, Math.floor((high - low) / sliceSpacingMm))
       : parseWholeNumber("--slices", options.slices, { minimum: 1, maximum: 65_536 });
-  return createImageGrid(options, count, (low + high) / 2, 2 * coverage.radiusMm);
+  return createImageGrid(options, { slices: count, sliceSpacingMm, middleMm: (low + high) / 2, fovMm });
 }
 
 interface Reconstructed {
@@ -178,7 +196,7 @@ async function reconstruct(
 ): Promise<void> {
   const dateTime = parseMoment(options.date);
   checkMethodOptions(options);
-  parseNumber("--enhance-strength", options.enhanceStrength, { minimum: 0, maximum: 1 });
+  if (options.enhance) await checkEnhancement(options);
   const format: OutputFormat = options.enhance ? "dicom" : chooseOutputFormat(options.output, options.format);
   if (options.enhance && options.format !== undefined && options.format !== "dicom") {
     throw new UsageError("--enhance writes DICOM; leave out --format");
@@ -186,6 +204,7 @@ async function reconstruct(
   for (const [name, value] of [
     ["--enhance-method", options.enhanceMethod],
     ["--enhance-model", options.enhanceModel],
+    ["--enhance-strength", options.enhanceStrength],
   ]) {
     if (!options.enhance && value !== undefined) throw new UsageError(`${name} needs --enhance`);
   }
@@ -195,7 +214,7 @@ async function reconstruct(
   const opened = await openProjections(
     input,
     {
-      sliceSpacingMm: parseNumber("--slice-spacing", options.sliceSpacing, { minimum: 1e-4, maximum: 1e3 }),
+      sliceSpacingMm: parseSliceSpacing(options.sliceSpacing ?? "1"),
       ...(views === undefined ? {} : { views }),
       ...(heightsMm === undefined ? {} : { heightsMm }),
     },
@@ -203,6 +222,7 @@ async function reconstruct(
   );
   const { volume, muWaterPerMm } = await reconstructHu(opened, options, context);
   const isFiltered = options.method === "fbp" || options.method === "hybrid-iterative";
+  const window = options.window ?? DEFAULT_WINDOW;
   const target = options.enhance ? `${options.output}/reconstruction` : options.output;
   const written = await writeHuVolume(
     volume,
@@ -217,7 +237,7 @@ async function reconstruct(
       patientId: options.patientId,
       dateTime,
       seriesDescription: options.description ?? describeMethod(options),
-      kernel: isFiltered ? options.window.toUpperCase() : options.method.toUpperCase(),
+      kernel: isFiltered ? window.toUpperCase() : options.method.toUpperCase(),
       ...(opened.facts.tubeVoltageKv === undefined ? {} : { tubeVoltageKv: opened.facts.tubeVoltageKv }),
       softwareVersion: CODE_VERSION,
       model: "reconstruction",
@@ -230,7 +250,7 @@ async function reconstruct(
   const { size, spacingMm } = volume.geometry;
   const facts = {
     method: options.method,
-    ...(isFiltered ? { window: options.window } : {}),
+    ...(isFiltered ? { window } : {}),
     size,
     spacingMm,
     muWaterPerMm,
@@ -250,21 +270,38 @@ async function reconstruct(
     written.path,
     {
       ...DEFAULT_ENHANCE_OPTIONS,
+      ...chooseEnhancement(options),
       output: `${options.output}/enhanced`,
-      strength: options.enhanceStrength,
+      strength: options.enhanceStrength ?? DEFAULT_ENHANCE_OPTIONS.strength,
       date: dateTime,
-      ...(options.enhanceMethod === undefined ? {} : { method: options.enhanceMethod }),
-      ...(options.enhanceModel === undefined ? {} : { model: options.enhanceModel }),
     },
     context,
-  );
+  ).catch((error: unknown) => {
+    printNote(`! the reconstruction is whole and stays in ${written.path}`);
+    throw error;
+  });
   printResult(context, summary, { reconstruction: facts, enhancement: result });
+}
+
+function chooseEnhancement({ enhanceMethod, enhanceModel }: ReconstructOptions): MethodChoice {
+  return {
+    ...(enhanceMethod === undefined ? {} : { method: enhanceMethod }),
+    ...(enhanceModel === undefined ? {} : { model: enhanceModel }),
+  };
+}
+
+/** Wrong choices of enhancement end here, not after the reconstruction. */
+async function checkEnhancement(options: ReconstructOptions): Promise<void> {
+  const { strength } = DEFAULT_ENHANCE_OPTIONS;
+  parseNumber("--enhance-strength", options.enhanceStrength ?? strength, { minimum: 0, maximum: 1 });
+  const method = await openMethod({ ...DEFAULT_ENHANCE_OPTIONS, ...chooseEnhancement(options) });
+  await method.enhancer.dispose();
 }
 
 /** The Series Description: method, and what decides its look. */
 function describeMethod(options: ReconstructOptions): string {
   const parts = [options.method.toUpperCase()];
-  if (options.method === "fbp") parts.push(options.window);
+  if (options.method === "fbp") parts.push(options.window ?? DEFAULT_WINDOW);
   if (options.level !== undefined) parts.push(options.level);
   return parts.join(" ");
 }

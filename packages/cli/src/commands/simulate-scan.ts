@@ -1,7 +1,14 @@
 /** `alara simulate scan <object> -o <dir>`: a measured scan of a phantom or of images, as a sinogram file. */
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { isPlanarGeometry, type Sinogram } from "@alara/core";
-import { decodeVolume, writeSinogram } from "@alara/dicom";
+import {
+  countDetectorRows,
+  isPlanarGeometry,
+  type ScanGeometry,
+  type Sinogram,
+  type Unit,
+} from "@alara/core";
+import { writeSinogram } from "@alara/dicom";
 import { createOutputFolder } from "@alara/dicom/node";
 import {
   type Acquisition,
@@ -25,7 +32,9 @@ import { correctBeamHardening, fitBeamHardening } from "@alara/recon";
 import { type Command, Option } from "commander";
 import { parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
+import { makeOrthogonal, readSeriesVolume, requireHu, UNIT_NAMES } from "../convert-volume.ts";
 import { openSeries } from "../input.ts";
+import { chooseMemoryLimit, MEMORY_HELP } from "../simulation/memory-limit.ts";
 import { choosePhantom, isPhantomName } from "../simulation/phantom-choice.ts";
 import { chooseGeometry, chooseScanner, chooseSpectrum, listScanners } from "../simulation/scan-choice.ts";
 import { CODE_VERSION } from "../version.ts";
@@ -41,13 +50,13 @@ interface ScanOptions {
   readonly channelBinning: string;
   readonly rows?: string;
   readonly rowBinning: string;
-  readonly slices: string;
-  readonly sliceSpacing: string;
-  readonly kv: string;
+  readonly slices?: string;
+  readonly sliceSpacing?: string;
+  readonly kv?: string;
   readonly spectrum?: string;
   readonly filter?: readonly string[];
   readonly energy?: string;
-  readonly mas: string;
+  readonly mas?: string;
   readonly quanta?: string;
   readonly detector?: string;
   readonly bowtie?: string;
@@ -61,6 +70,8 @@ interface ScanOptions {
   readonly waterCorrection: boolean;
   readonly counts?: boolean;
   readonly series?: string;
+  readonly unit?: Unit;
+  readonly memory?: string;
   readonly json?: boolean;
 }
 
@@ -87,9 +98,9 @@ export function addSimulateScanCommand(simulate: Command): void {
     .option("--channel-binning <number>", "channels merged into one", "1")
     .option("--rows <number>", "detector rows in the middle, of --beam cone (default: all)")
     .option("--row-binning <number>", "rows merged into one", "1")
-    .option("--slices <number>", "slices, of --beam fan", "1")
-    .option("--slice-spacing <mm>", "distance of slices, of --beam fan", "1")
-    .option("--kv <number>", "tube voltage, 40 to 150", "120")
+    .option("--slices <number>", "slices, of --beam fan (default: those of the images, else 1)")
+    .option("--slice-spacing <mm>", "distance of slices, of --beam fan (default: that of the images, else 1)")
+    .option("--kv <number>", "tube voltage, 40 to 150 (default: 120)")
     .option("--spectrum <name>", `a preset (${spectra.names.join(", ")}) or a CSV file of keV and photons`)
     .option(
       "--filter <material:mm>",
@@ -97,7 +108,7 @@ export function addSimulateScanCommand(simulate: Command): void {
       (text: string, before: readonly string[] = []) => [...before, text],
     )
     .option("--energy <keV>", "one energy instead of a spectrum; needs --quanta")
-    .option("--mas <number>", "tube load of all views of a slice", "200")
+    .option("--mas <number>", "tube load of all views of a slice (default: 200)")
     .option("--quanta <number>", "quanta on the central channel per view without object, instead of --mas")
     .addOption(
       new Option("--detector <name>", "detector (default: gos; ideal-counting for one energy)").choices([
@@ -113,12 +124,27 @@ export function addSimulateScanCommand(simulate: Command): void {
     .option("--realisation <number>", "which of the independent noises of the seed", "0")
     .option("--no-noise", "expected values")
     .option("--no-water-correction", "leave beam hardening in the line integrals")
-    .option("--counts", "write the measured signal instead of line integrals")
+    .option(
+      "--counts",
+      "write the measured signal, and beside it that without object, instead of line integrals",
+    )
     .option("--series <choice>", "which series of several: number as in `alara inspect`, or part of its UID")
+    .addOption(
+      new Option("--unit <name>", "what the values of a volume file are, when it does not say").choices([
+        ...UNIT_NAMES,
+      ]),
+    )
+    .option("--memory <GiB>", MEMORY_HELP)
     .option("--json", "machine-readable output")
     .action((object: string | undefined, options: ScanOptions) =>
       runCommand(options, (context) => simulateProjections(object, options, context)),
     );
+}
+
+interface OpenedObject {
+  readonly scanned: ScannedObject;
+  /** The slices of images, which are scanned one by one unless the caller says otherwise. */
+  readonly images?: { readonly slices: number; readonly sliceSpacingMm: number };
 }
 
 /** What lies in the beam. */
@@ -126,50 +152,77 @@ async function openObject(
   object: string,
   options: ScanOptions,
   context: CommandContext,
-): Promise<ScannedObject> {
+): Promise<OpenedObject> {
+  const choice = parseSeriesChoice(options.series);
   if (isPhantomName(object)) {
-    if (options.series !== undefined)
-      throw new UsageError("--series is for DICOM, but the object is a phantom");
+    for (const [name, value] of [
+      ["--series", options.series],
+      ["--unit", options.unit],
+    ]) {
+      if (value !== undefined) throw new UsageError(`${name} is for images, but the object is a phantom`);
+    }
     const chosen = choosePhantom(object);
-    if (chosen.content === "materials") return createMaterialProjector(chosen.phantom);
+    if (chosen.content === "materials") return { scanned: createMaterialProjector(chosen.phantom) };
     // Plain values are taken as water of another density.
     const projector = createValueProjector(chosen.phantom);
     return {
-      materials: [materials.get("water")],
-      integrate(ray, lengthsMm) {
-        lengthsMm[0] = projector.integrate(ray) / chosen.muWaterPerMm;
+      scanned: {
+        materials: [materials.get("water")],
+        integrate(ray, lengthsMm) {
+          lengthsMm[0] = projector.integrate(ray) / chosen.muWaterPerMm;
+        },
       },
     };
   }
-  const opened = await openHuVolume(object, undefined);
-  const volume =
-    opened?.volume ??
-    (await decodeVolume(
-      await openSeries(object, { ...context, ...parseSeriesChoice(options.series) }),
-      context,
-    ));
-  const isOneSlice = volume.geometry.size[0] === 1;
-  return createVoxelScannedObject(createVoxelPhantom(volume), isOneSlice ? { isEndless: true } : {});
+  if (!existsSync(object)) {
+    throw new UsageError(
+      `"${object}" is neither a phantom of \`alara simulate phantom --list\` nor a file or folder`,
+    );
+  }
+  const opened = await openHuVolume(object, options.unit);
+  if (opened !== undefined && options.series !== undefined) {
+    throw new UsageError("--series is for DICOM, but the input is a volume file");
+  }
+  if (opened === undefined && options.unit !== undefined) {
+    throw new UsageError("--unit is for volume files, but the input is DICOM, which states its unit");
+  }
+  const { volume, notes } = opened
+    ? makeOrthogonal(opened.volume, context)
+    : await readSeriesVolume(await openSeries(object, { ...context, ...choice }), {
+        ...context,
+        orthogonal: true,
+      });
+  for (const note of notes) printNote(`! ${note}`);
+  requireHu(volume);
+  const [slices] = volume.geometry.size;
+  return {
+    scanned: createVoxelScannedObject(createVoxelPhantom(volume), slices === 1 ? { isEndless: true } : {}),
+    images: { slices, sliceSpacingMm: volume.geometry.spacingMm[0] },
+  };
 }
 
 function chooseAcquisition(
   options: ScanOptions,
   spectrum: Spectrum | number,
-  isPlanar: boolean,
+  geometry: ScanGeometry,
+  images: OpenedObject["images"],
 ): Acquisition {
+  const isPlanar = isPlanarGeometry(geometry);
   const number = (name: string, text: string, minimum: number, maximum = 1e9): number =>
     parseNumber(name, text, { minimum, maximum });
-  if (typeof spectrum === "number" && options.quanta === undefined) {
-    throw new UsageError("--energy has no photons per mAs: pass --quanta, e.g. --quanta 200000");
-  }
-  const slices = parseWholeNumber("--slices", options.slices, { maximum: 4096 });
-  const spacing = number("--slice-spacing", options.sliceSpacing, 1e-4, 1e3);
-  if (!isPlanar && slices !== 1) throw new UsageError("--slices is for --beam fan; cones take --rows");
+  const slices =
+    options.slices === undefined
+      ? (images?.slices ?? 1)
+      : parseWholeNumber("--slices", options.slices, { maximum: 4096 });
+  const spacing =
+    options.sliceSpacing === undefined
+      ? (images?.sliceSpacingMm ?? 1)
+      : number("--slice-spacing", options.sliceSpacing, 1e-4, 1e3);
   return {
     spectrum,
     exposure:
       options.quanta === undefined
-        ? { mAs: number("--mas", options.mas, 1e-6) }
+        ? { mAs: number("--mas", options.mas ?? "200", 1e-6) }
         : { incidentQuanta: number("--quanta", options.quanta, 1e-3, 1e15) },
     detector: options.detector ?? (typeof spectrum === "number" ? "ideal-counting" : "gos"),
     ...(options.bowtie === undefined
@@ -191,10 +244,46 @@ function chooseAcquisition(
     ...(isPlanar
       ? {
           sliceHeightsMm: Array.from({ length: slices }, (_, i) => (i - (slices - 1) / 2) * spacing),
-          rowHeightMm: spacing,
+          // As thick as the slices are apart, at the axis.
+          rowHeightMm: spacing * getMagnification(geometry),
         }
       : {}),
   };
+}
+
+function getMagnification(geometry: ScanGeometry): number {
+  return "sourceToIsoMm" in geometry ? geometry.sourceToDetectorMm / geometry.sourceToIsoMm : 1;
+}
+
+/**
+ * Checks what can be said before anything is opened.
+ *
+ * @throws UsageError
+ */
+function checkOptions(options: ScanOptions): void {
+  const refuse = (message: string): never => {
+    throw new UsageError(message);
+  };
+  if (options.energy !== undefined && options.quanta === undefined) {
+    refuse("--energy has no photons per mAs: pass --quanta, e.g. --quanta 200000");
+  }
+  if (options.mas !== undefined && options.quanta !== undefined) {
+    refuse("--mas and --quanta both say how much radiation; leave out one of them");
+  }
+  if (options.kv !== undefined && options.energy !== undefined) {
+    refuse("--energy is one energy; leave out --kv");
+  }
+  if (options.kv !== undefined && options.spectrum !== undefined) {
+    refuse("--spectrum says its tube voltage itself; leave out --kv");
+  }
+  if (options.beam === "cone") {
+    for (const [name, value] of [
+      ["--slices", options.slices],
+      ["--slice-spacing", options.sliceSpacing],
+    ]) {
+      if (value !== undefined) refuse(`${name} is for --beam fan; cones take --rows`);
+    }
+  }
 }
 
 /** What the line integrals refer to, after the correction of water. */
@@ -216,7 +305,7 @@ function calibrate(
   }
   const detected = createDetectedSpectrum(acquisition);
   const energyKev = computeEffectiveEnergyKev(detected, { weighting: "photons" });
-  if (!options.waterCorrection) {
+  if (!options.waterCorrection || options.counts) {
     const muWaterPerMm = computeEffectiveMuPerMm(water, detected, { waterPathMm: 200, weighting: "photons" });
     return { sinogram: lineIntegrals, muWaterPerMm, energyKev };
   }
@@ -249,14 +338,19 @@ async function simulateProjections(
   const doseFraction = parseNumber("--dose-fraction", options.doseFraction, { minimum: 0.001, maximum: 1 });
   const seed = parseWholeNumber("--seed", options.seed, { minimum: 0 });
   const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
+  checkOptions(options);
   const geometry = chooseGeometry(options);
   const spectrum = await chooseSpectrum(options);
-  const acquisition = chooseAcquisition(options, spectrum, isPlanarGeometry(geometry));
+  // Before the object is opened, which may take long.
+  chooseAcquisition(options, spectrum, geometry, undefined);
+  const memoryLimitBytes = chooseMemoryLimit(options.memory);
   const folder = await createOutputFolder(options.output);
   try {
-    const scanned = await openObject(object, options, context);
+    const { scanned, images } = await openObject(object, options, context);
+    const acquisition = chooseAcquisition(options, spectrum, geometry, images);
     const scan = await simulateScan(scanned, geometry, acquisition, {
       ...context,
+      memoryLimitBytes,
       seed,
       realisation,
       doseFraction,
@@ -264,19 +358,27 @@ async function simulateProjections(
       electronicNoise: options.noise,
     });
     const { sinogram, muWaterPerMm, energyKev } = calibrate(scan.lineIntegrals, acquisition, options);
-    const airQuanta = scan.air.data[Math.floor(geometry.channels / 2)] / scan.signalPerQuantum;
+    // The middle of the detector; with a bowtie fewer reach the others.
+    const middle =
+      Math.floor(countDetectorRows(geometry) / 2) * geometry.channels + Math.floor(geometry.channels / 2);
+    const airQuanta = scan.air.data[middle] / scan.signalPerQuantum;
     const facts = {
       muWaterPerMm,
       incidentQuanta: airQuanta,
       electronicNoiseQuanta: scan.electronicNoiseQuanta,
       ...(options.energy === undefined && options.spectrum === undefined
-        ? { tubeVoltageKv: Number(options.kv) }
+        ? { tubeVoltageKv: Number(options.kv ?? "120") }
         : {}),
+      ...(acquisition.rowHeightMm === undefined
+        ? {}
+        : { sliceSpacingMm: Number((acquisition.rowHeightMm / getMagnification(geometry)).toPrecision(12)) }),
     };
-    await folder.writeFile(
-      "scan.sino.npz",
-      options.counts ? writeSinogram(scan.signal, facts) : writeSinogram(sinogram, facts),
-    );
+    if (options.counts) {
+      await folder.writeFile("scan.sino.npz", writeSinogram(scan.signal, facts));
+      await folder.writeFile("air.sino.npz", writeSinogram(scan.air, facts));
+    } else {
+      await folder.writeFile("scan.sino.npz", writeSinogram(sinogram, facts));
+    }
     const description = {
       // Paths may name a patient.
       object: isPhantomName(object)
@@ -287,7 +389,8 @@ async function simulateProjections(
       slices: sinogram.slices,
       spectrum: typeof spectrum === "number" ? `${spectrum} keV` : spectrum.name,
       ...(typeof spectrum === "number" ? {} : { meanEnergyKev: computeMeanEnergyKev(spectrum) }),
-      waterCorrectedToKev: typeof spectrum === "number" || !options.waterCorrection ? null : energyKev,
+      waterCorrectedToKev:
+        typeof spectrum === "number" || !options.waterCorrection || options.counts ? null : energyKev,
       ...facts,
       mAs: scan.mAs,
       doseFraction,

@@ -26,7 +26,6 @@ export function parseRange(name: string, text: string | undefined): readonly [nu
 export interface GridOptions {
   readonly size: string;
   readonly fov?: string;
-  readonly sliceSpacing: string;
   readonly centre?: string;
 }
 
@@ -37,27 +36,35 @@ export interface PlacedGrid {
   readonly isocentreOffsetMm: readonly [number, number, number];
 }
 
+/** The slices of a grid, and what is taken without options. */
+export interface GridDefaults {
+  readonly slices: number;
+  readonly sliceSpacingMm: number;
+  /** Height of the middle slice before `--centre`, mm. */
+  readonly middleMm: number;
+  /** Field of view without `--fov`, mm. */
+  readonly fovMm: number;
+}
+
+/** `--slice-spacing` in mm. */
+export function parseSliceSpacing(text: string): number {
+  return parseNumber("--slice-spacing", text, { minimum: 1e-4, maximum: 1e3 });
+}
+
 /**
  * An axial grid around the isocentre, moved by `--centre`.
  *
- * @param slices - number of slices
- * @param middleMm - height of the middle slice before `--centre`
- * @param defaultFovMm - field of view without `--fov`
+ * @throws UsageError
  */
-export function createImageGrid(
-  options: GridOptions,
-  slices: number,
-  middleMm: number,
-  defaultFovMm: number,
-): PlacedGrid {
+export function createImageGrid(options: GridOptions, defaults: GridDefaults): PlacedGrid {
   const size = parseWholeNumber("--size", options.size, { minimum: 8, maximum: 8192 });
   const fov =
     options.fov === undefined
-      ? defaultFovMm
+      ? defaults.fovMm
       : parseNumber("--fov", options.fov, { minimum: 0.01, maximum: 1e4 });
-  const spacing = parseNumber("--slice-spacing", options.sliceSpacing, { minimum: 1e-4, maximum: 1e3 });
+  const { slices, sliceSpacingMm: spacing } = defaults;
   const [x, y, dz] = parseCentre(options.centre);
-  const z = middleMm + dz;
+  const z = defaults.middleMm + dz;
   const pixel = fov / size;
   const centred = createCentredGrid([slices, size, size], [spacing, pixel, pixel]);
   const [ox, oy, oz] = centred.originMm;

@@ -1,6 +1,5 @@
 /** The phantoms of `physics` under one list of names, as the command line offers them. */
 import {
-  anatomicalPhantoms,
   convertPhantomToMu,
   extrudePhantom,
   type MaterialPhantom,
@@ -33,11 +32,6 @@ export interface PhantomListing {
 export function listPhantoms(): readonly PhantomListing[] {
   return [
     ...[...solidPhantoms.entries()].map(([name, { summary, content }]) => ({ name, summary, content })),
-    ...[...anatomicalPhantoms.entries()].map(([name, { summary }]) => ({
-      name,
-      summary,
-      content: "materials" as const,
-    })),
     ...[...phantoms.entries()].map(([name, { summary }]) => ({
       name,
       summary: `${summary}; the same in every slice`,
@@ -48,7 +42,7 @@ export function listPhantoms(): readonly PhantomListing[] {
 
 /** Whether a name is a phantom's. */
 export function isPhantomName(name: string): boolean {
-  return solidPhantoms.has(name) || anatomicalPhantoms.has(name) || phantoms.has(name);
+  return solidPhantoms.has(name) || phantoms.has(name);
 }
 
 /**
@@ -70,10 +64,6 @@ export function choosePhantom(name: string): ChosenPhantom {
       bounds: measurePhantomBounds(phantom),
       muWaterPerMm: VALUE_MU_WATER_PER_MM,
     };
-  }
-  if (anatomicalPhantoms.has(name)) {
-    const phantom = anatomicalPhantoms.get(name).create();
-    return { content: "materials", phantom, bounds: measurePhantomBounds(phantom) };
   }
   if (!phantoms.has(name)) {
     throw new UsageError(`there is no phantom "${name}"; \`alara simulate phantom --list\` lists them`);

@@ -3,8 +3,6 @@ import type { GridGeometry, LongWorkOptions, Sinogram, Volume } from "@alara/cor
 import type { SinogramFacts } from "@alara/dicom";
 import type { CountModel } from "@alara/physics";
 import {
-  createSimdEngine,
-  fbpEngines,
   iterativeMethods,
   ReconError,
   reconstructFbp,
@@ -15,6 +13,7 @@ import {
 } from "@alara/recon";
 import { parseNumber, parseWholeNumber } from "../arguments.ts";
 import { printNote, UsageError } from "../context.ts";
+import { checkEngineOptions, type EngineOptions, runWithEngine } from "./fbp-engine-choice.ts";
 
 /** Names of all methods. */
 export const reconstructionMethods: readonly string[] = [
@@ -28,13 +27,11 @@ export const reconstructionMethods: readonly string[] = [
 export const LEVELS: readonly string[] = ["1", "2", "3", "4", "5", "mild", "standard", "strong"];
 
 /** Options of the methods, as the command line has them. */
-export interface MethodOptionTexts {
+export interface MethodOptionTexts extends EngineOptions {
   readonly method: string;
-  readonly window: string;
+  readonly window?: string;
   readonly cutoff?: string;
-  readonly truncation: "refuse" | "extrapolate";
-  readonly engine: string;
-  readonly threads?: string;
+  readonly truncation?: "refuse" | "extrapolate";
   readonly level?: string;
   readonly iterations?: string;
   readonly subsets?: string;
@@ -51,6 +48,9 @@ export interface ReconstructionPlace extends LongWorkOptions {
   readonly memoryLimitBytes: number;
 }
 
+/** The ramp window of FBP when none is given. */
+export const DEFAULT_WINDOW = "hann";
+
 const FILTERED = new Set(["fbp", "hybrid-iterative"]);
 const COMPARATORS = new Set(["hybrid-iterative", "model-based"]);
 const TV = new Set(["fista-tv", "pdhg"]);
@@ -58,7 +58,11 @@ const TV = new Set(["fista-tv", "pdhg"]);
 /** Which methods take an option; the others refuse it. */
 function belongs(option: keyof MethodOptionTexts, method: string): boolean {
   switch (option) {
+    case "window":
     case "cutoff":
+    case "truncation":
+    case "engine":
+    case "threads":
       return FILTERED.has(method);
     case "level":
       return COMPARATORS.has(method);
@@ -85,7 +89,11 @@ function belongs(option: keyof MethodOptionTexts, method: string): boolean {
 }
 
 const FLAGS: readonly (readonly [keyof MethodOptionTexts, string])[] = [
+  ["window", "--window"],
   ["cutoff", "--cutoff"],
+  ["truncation", "--truncation"],
+  ["engine", "--engine"],
+  ["threads", "--threads"],
   ["level", "--level"],
   ["iterations", "--iterations"],
   ["subsets", "--subsets"],
@@ -109,6 +117,7 @@ export function checkMethodOptions(options: MethodOptionTexts): void {
       );
     }
   }
+  checkEngineOptions(options);
 }
 
 /** The dose of the scan, for statistical weights. */
@@ -147,7 +156,6 @@ export async function reconstructByMethod(
   ): number | undefined => (text === undefined ? undefined : parseNumber(flag, text, { minimum, maximum }));
   const whole = (flag: string, text: string | undefined): number | undefined =>
     text === undefined ? undefined : parseWholeNumber(flag, text, { maximum: 100_000 });
-  const threads = whole("--threads", options.threads);
   const noise = chooseNoise(options, facts);
   if (COMPARATORS.has(options.method) && noise === undefined) {
     throw new UsageError(
@@ -163,20 +171,20 @@ export async function reconstructByMethod(
       );
     }
     const cutoff = number("--cutoff", options.cutoff, 0.01, 10);
-    const filtered = {
-      ...place,
-      window: options.window,
-      truncation: options.truncation,
-      engine:
-        threads !== undefined && options.engine === "simd" ? createSimdEngine({ threads }) : options.engine,
-      ...(cutoff === undefined ? {} : { cutoff }),
-    };
-    if (!fbpEngines.has(options.engine)) throw new UsageError(`there is no engine "${options.engine}"`);
-    if (options.method === "fbp") return reconstructFbp({ ...sinogram, geometry }, filtered);
-    return reconstructHybridIterative(
-      { ...sinogram, geometry },
-      { ...filtered, ...parseLevel(options.level), noise: noise as CountModel },
-    );
+    return runWithEngine(options, (engine) => {
+      const filtered = {
+        ...place,
+        engine,
+        window: options.window ?? DEFAULT_WINDOW,
+        truncation: options.truncation ?? "refuse",
+        ...(cutoff === undefined ? {} : { cutoff }),
+      };
+      if (options.method === "fbp") return reconstructFbp({ ...sinogram, geometry }, filtered);
+      return reconstructHybridIterative(
+        { ...sinogram, geometry },
+        { ...filtered, ...parseLevel(options.level), noise: noise as CountModel },
+      );
+    });
   }
   const iterations = whole("--iterations", options.iterations);
   const subsets = whole("--subsets", options.subsets);
@@ -213,6 +221,15 @@ export async function reconstructByMethod(
   });
 }
 
+/** Why there is no FBP of a scan that iterative methods take. */
+const NO_FBP: ReadonlySet<string> = new Set([
+  "INCOMPLETE_TURN",
+  "TOO_FEW_VIEWS",
+  "UNEVEN_ANGLES",
+  "UNSUPPORTED_GEOMETRY",
+  "TRUNCATED",
+]);
+
 /** FBP as a start, which saves most of the iterations; nothing where there is no FBP. */
 async function createStart(
   sinogram: Sinogram<"line integral">,
@@ -223,8 +240,12 @@ async function createStart(
   const { onProgress: _, ...quiet } = place;
   const start = await reconstructFbp(
     { ...sinogram, geometry },
-    { ...quiet, window: "hann", truncation: "extrapolate" },
-  );
+    { ...quiet, window: DEFAULT_WINDOW, truncation: "extrapolate" },
+  ).catch((error: unknown) => {
+    if (error instanceof ReconError && NO_FBP.has(error.code)) return undefined;
+    throw error;
+  });
+  if (start === undefined) return {};
   // Multiplicative methods never leave 0.
   for (let i = 0; i < start.data.length; i++) start.data[i] = Math.max(1e-6, start.data[i]);
   return { initial: start };

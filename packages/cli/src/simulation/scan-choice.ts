@@ -95,7 +95,7 @@ export function chooseGeometry(options: GeometryOptions): ScanGeometry {
 
 /** Options that make a beam. */
 export interface BeamOptions {
-  readonly kv: string;
+  readonly kv?: string;
   readonly spectrum?: string;
   readonly energy?: string;
   readonly filter?: readonly string[];
@@ -123,7 +123,7 @@ export async function chooseSpectrum(options: BeamOptions): Promise<Spectrum | n
     }
     return parseSpectrumCsv(await readFile(options.spectrum, "utf8"));
   }
-  const kilovolts = parseNumber("--kv", options.kv, { minimum: 40, maximum: 150 });
+  const kilovolts = parseNumber("--kv", options.kv ?? "120", { minimum: 40, maximum: 150 });
   return createTubeSpectrum(kilovolts, { filters: (options.filter ?? []).map(parseFilter) });
 }
 

@@ -84,6 +84,8 @@ export interface SinogramFacts {
   readonly electronicNoiseQuanta?: number;
   /** Of the tube, kV. */
   readonly tubeVoltageKv?: number;
+  /** Distance of the slices of a planar scan, mm. */
+  readonly sliceSpacingMm?: number;
 }
 
 /** A sinogram as a file held it. */
@@ -97,6 +99,7 @@ const FACTS: readonly (keyof SinogramFacts)[] = [
   "incidentQuanta",
   "electronicNoiseQuanta",
   "tubeVoltageKv",
+  "sliceSpacingMm",
 ];
 
 /** @throws DicomError `INVALID_VALUE` */
