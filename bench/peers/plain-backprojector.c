@@ -126,7 +126,7 @@ int main(int count, char **arguments) {
   if (kind == 'f' && strcmp(a[0], "fan-arc") != 0) return 2;
   /* One zero around every row (and around the rows of a cone's view): interpolation falls off to zero outside. */
   const int isCone = kind == 'c';
-  const size_t stacks = isCone ? views : (size_t)slices * views;
+  const size_t stacks = isCone ? (size_t)views : (size_t)slices * views;
   const int lines = isCone ? detectorRows : 1, border = isCone ? 1 : 0;
   const int stride = samples + 2;
   const size_t values = stacks * (lines + 2 * border) * stride;

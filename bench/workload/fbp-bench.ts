@@ -154,7 +154,7 @@ export async function benchFbp(
       `ours and ${peer.name}`,
       item.volume.subarray(0, peerSlices * side * side),
       readFloats(`${folder.path}/image.bin`),
-      1e-3,
+      1e-4,
     );
     const ours = times.ours.medianS / share;
     const theirs = times.peer.medianS / peerShare;
