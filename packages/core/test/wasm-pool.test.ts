@@ -124,6 +124,14 @@ it.each([1, 2])("aborts between jobs with the signal's reason: %i threads", asyn
   pool.dispose();
 });
 
+it("fails runs under way when it is disposed of", async () => {
+  for (const threads of [1, 2]) {
+    const pool = createWasmPool({ threads });
+    const run = square(pool, 3e6, { onJob: () => pool.dispose() });
+    await expect(run).rejects.toThrow(expect.objectContaining({ code: "WORKER_FAILED" }));
+  }
+});
+
 it("refuses impossible thread counts, modules with other imports, and caps threads by work", () => {
   for (const threads of [0, 1.5, Number.NaN, 1000]) {
     expect(() => createWasmPool({ threads })).toThrow(/threads/);
