@@ -1,5 +1,5 @@
 /**
- * Loss of resolution with known truth (methods.md H6): a blur of known MTF in the plane and along z, binning of pixels
+ * Loss of resolution with known truth (training pairs as in doi 10.1177/08953996261433951): a blur of known MTF in the plane and along z, binning of pixels
  * and back, and noise of a scan on top. The MTF of focal spot and detector aperture at the axis, magnification
  * M = SDD/SID: |sinc(f·a/M) · sinc(f·s·(M − 1)/M)| for an aperture a and a focal spot s.
  */

@@ -1,5 +1,5 @@
 /**
- * The structured coronary phantom (methods.md H8, after Higaki 2024, doi 10.1016/j.ejro.2024.100570): a chest with
+ * The structured coronary phantom (after Higaki 2024, doi 10.1016/j.ejro.2024.100570): a chest with
  * ribs and vertebrae of plaster, a left ventricle with dilute contrast, a coronary artery with a stenosis and one
  * with a stent. The paper gives no drawing: sizes here are an adult's, not that phantom's.
  */
