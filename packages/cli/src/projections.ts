@@ -1,6 +1,7 @@
 /**
  * Projections as the command line opens them: sinogram files and DICOM-CT-PD, made ready for reconstruction.
  */
+import { existsSync } from "node:fs";
 import type { LongWorkOptions, Sinogram } from "@alara/core";
 import type { SinogramFacts } from "@alara/dicom";
 import { isCtProjectionPath, isSinogramPath, openCtProjections, openSinogram } from "@alara/dicom/node";
@@ -59,6 +60,7 @@ export async function openProjections(
     }
     return { sinogram, facts, notes: [] };
   }
+  if (!existsSync(input)) throw new CliError("INPUT_NOT_READABLE", `there is no ${input}`);
   if (!(await isCtProjectionPath(input))) {
     throw new CliError(
       "INPUT_NOT_READABLE",
@@ -78,7 +80,10 @@ export async function openProjections(
     return { sinogram: createCircularSinogram(scan), facts, notes: [] };
   }
   const heights = chooseHeights(scan, choice);
-  const sinogram = await rebinHelicalScan(scan, { ...work, sliceHeightsMm: heights });
+  const sinogram = await rebinHelicalScan(scan, {
+    ...work,
+    sliceHeightsMm: heights,
+  });
   const helix = measureHelix(scan);
   return {
     sinogram,

@@ -100,12 +100,17 @@ export function getBeamSpectrum(spectrum: Spectrum | number): {
     if (!(spectrum > 0 && Number.isFinite(spectrum))) {
       throw new PhysicsError("BAD_SPECTRUM", `an energy of ${spectrum} keV; pass e.g. 70 or a spectrum`);
     }
-    return { energiesKev: Float64Array.of(spectrum), photons: Float64Array.of(1) };
+    return {
+      energiesKev: Float64Array.of(spectrum),
+      photons: Float64Array.of(1),
+    };
   }
   checkSpectrum(spectrum);
   const { energiesKev, photons } = spectrum;
-  // Bins without photons cost time and nothing else.
-  const kept = [...photons.keys()].filter((i) => photons[i] > 0);
+  // Bins without photons cost time and nothing else; bins of next to none (soft X-rays behind a filter) may lie below
+  // the tables of some materials.
+  const least = 1e-15 * photons.reduce((sum, value) => sum + value, 0);
+  const kept = [...photons.keys()].filter((i) => photons[i] > least);
   return {
     energiesKev: Float64Array.from(kept, (i) => energiesKev[i]),
     photons: Float64Array.from(kept, (i) => photons[i]),
