@@ -33,9 +33,7 @@ export function parseWholeNumber(name: string, text: string, range: Partial<Numb
  *
  * @throws UsageError for text that is neither
  */
-export function parseSeriesChoice(text: string | undefined): {
-  readonly choice?: string;
-} {
+export function parseSeriesChoice(text: string | undefined): { readonly choice?: string } {
   if (text === undefined) return {};
   const choice = text.replace(/^(…|\.\.\.)/, "");
   if (!/^[0-9.]+$/.test(choice) || /^0+$/.test(choice)) {

@@ -45,11 +45,7 @@ export async function runCommand(
   process.on("SIGTERM", interrupt);
   const json = options.json === true;
   try {
-    await action({
-      json,
-      onProgress: createProgressBar(),
-      signal: controller.signal,
-    });
+    await action({ json, onProgress: createProgressBar(), signal: controller.signal });
   } catch (error) {
     if (error instanceof CommanderError) throw error;
     if (controller.signal.aborted) {

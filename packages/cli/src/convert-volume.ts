@@ -74,10 +74,7 @@ export async function readSeriesVolume(
 /** Shears the slices of a tilted stack onto a grid with right angles; other volumes stay as they are. */
 export function makeOrthogonal(volume: Volume, work: LongWorkOptions = {}): ReadVolume {
   if (isOrthogonal(volume.geometry)) return { volume, notes: [] };
-  const sheared = shearToOrthogonal(volume, {
-    ...work,
-    outsideValue: volume.unit === "HU" ? -1000 : 0,
-  });
+  const sheared = shearToOrthogonal(volume, { ...work, outsideValue: volume.unit === "HU" ? -1000 : 0 });
   return { volume: sheared.volume, notes: [sheared.description] };
 }
 
@@ -209,12 +206,7 @@ async function writeFolder(
     for (let i = 0; i < count; i++) {
       work.signal?.throwIfAborted();
       await folder.writeFile(formatSliceFileName(i), await write(i));
-      work.onProgress?.({
-        phase: "writing",
-        done: i + 1,
-        total: count,
-        unit: "files",
-      });
+      work.onProgress?.({ phase: "writing", done: i + 1, total: count, unit: "files" });
     }
     await folder.commit();
     return folder.path;
@@ -237,26 +229,16 @@ export async function writeVolumeAsCt(
   requireHu(volume);
   const { transferSyntaxUid } = options;
   if (options.layout === "enhanced") {
-    const object = await writeEnhancedCt(volume, attributes, {
-      transferSyntaxUid,
-    });
+    const object = await writeEnhancedCt(volume, attributes, { transferSyntaxUid });
     const written = await writeFolder(path, 1, async () => object.bytes, options);
-    return {
-      path: written,
-      files: 1,
-      seriesInstanceUid: object.seriesInstanceUid,
-    };
+    return { path: written, files: 1, seriesInstanceUid: object.seriesInstanceUid };
   }
   const series = await createCtSeries(volume.geometry, attributes);
   const slices = volume.geometry.size[0];
   const write = async (i: number): Promise<Uint8Array> =>
     transcodeFile(readDicomFile(series.writeInstance(i, getSliceData(volume, i))), transferSyntaxUid);
   const written = await writeFolder(path, slices, write, options);
-  return {
-    path: written,
-    files: slices,
-    seriesInstanceUid: series.seriesInstanceUid,
-  };
+  return { path: written, files: slices, seriesInstanceUid: series.seriesInstanceUid };
 }
 
 /**
@@ -329,21 +311,13 @@ export async function convertSeries(
   if (layout === "enhanced") {
     const object = await convertToEnhanced(series, { dateTime, ...syntax });
     const written = await writeFolder(path, 1, async () => object.bytes, options);
-    return {
-      path: written,
-      files: 1,
-      seriesInstanceUid: object.seriesInstanceUid,
-    };
+    return { path: written, files: 1, seriesInstanceUid: object.seriesInstanceUid };
   }
   if (layout === "classic") {
     const converted = await convertToClassic(series, { dateTime, ...syntax });
     const count = series.slices.length;
     const written = await writeFolder(path, count, (i) => converted.writeInstance(i), options);
-    return {
-      path: written,
-      files: count,
-      seriesInstanceUid: converted.seriesInstanceUid,
-    };
+    return { path: written, files: count, seriesInstanceUid: converted.seriesInstanceUid };
   }
   const sources = [...new Set(series.slices.map((slice) => slice.source))];
   const write = async (i: number): Promise<Uint8Array> => {
@@ -354,11 +328,7 @@ export async function convertSeries(
     return transcodeFile(file, options.transferSyntaxUid ?? file.transferSyntaxUid);
   };
   const written = await writeFolder(path, sources.length, write, options);
-  return {
-    path: written,
-    files: sources.length,
-    seriesInstanceUid: series.seriesInstanceUid,
-  };
+  return { path: written, files: sources.length, seriesInstanceUid: series.seriesInstanceUid };
 }
 
 /** Units as they are named on the command line. */

@@ -42,17 +42,11 @@ export interface DeidentifySummary {
   readonly descriptors: "remove" | "clean";
   readonly images: number;
   readonly patients: number;
-  readonly series: readonly {
-    readonly folder: string;
-    readonly images: number;
-  }[];
+  readonly series: readonly { readonly folder: string; readonly images: number }[];
   /** Code → number of images in which it was found. */
   readonly findings: Readonly<Record<string, number>>;
   /** By position in the sorted listing of the input, from 1. */
-  readonly refused: readonly {
-    readonly input: number;
-    readonly code: string;
-  }[];
+  readonly refused: readonly { readonly input: number; readonly code: string }[];
   readonly leftOut: number;
 }
 
@@ -61,11 +55,7 @@ export interface DeidentifyFolderResult {
   readonly summary: DeidentifySummary;
   readonly pseudonyms: Pseudonyms;
   /** Input path, and what became of it. */
-  readonly files: readonly {
-    readonly input: string;
-    readonly output?: string;
-    readonly code?: string;
-  }[];
+  readonly files: readonly { readonly input: string; readonly output?: string; readonly code?: string }[];
 }
 
 interface Candidate {
@@ -136,16 +126,9 @@ export async function deidentifyFolder(
   const candidates: Candidate[] = [];
   for (const [index, path] of paths.entries()) {
     signal.throwIfAborted();
-    onProgress({
-      phase: "reading",
-      done: index + 1,
-      total: paths.length,
-      unit: "files",
-    });
+    onProgress({ phase: "reading", done: index + 1, total: paths.length, unit: "files" });
     try {
-      const file = readDicomFile(await createFileSource(path).read(), {
-        preamble: "any",
-      });
+      const file = readDicomFile(await createFileSource(path).read(), { preamble: "any" });
       if (isDicomDir(file)) codes[index] = "NOT_DICOM";
       else candidates.push(await describeCandidate(index, file, pseudonyms));
     } catch (error) {
@@ -161,12 +144,7 @@ export async function deidentifyFolder(
     let lastSeries = "";
     for (const [done, candidate] of candidates.entries()) {
       signal.throwIfAborted();
-      onProgress({
-        phase: "writing",
-        done: done + 1,
-        total: candidates.length,
-        unit: "files",
-      });
+      onProgress({ phase: "writing", done: done + 1, total: candidates.length, unit: "files" });
       try {
         const file = readDicomFile(await createFileSource(paths[candidate.index]).read(), {
           preamble: "any",

@@ -159,11 +159,7 @@ function createReportImages({ geometry: whole }: Scan, maximum: number): ReportI
   const [slices, rows, columns] = whole.size;
   const chosen = spreadSlices(slices, maximum);
   const geometry = { ...whole, size: [chosen.length, rows, columns] as const };
-  return {
-    chosen,
-    input: createVolume("HU", geometry),
-    enhanced: createVolume("HU", geometry),
-  };
+  return { chosen, input: createVolume("HU", geometry), enhanced: createVolume("HU", geometry) };
 }
 
 /**
@@ -236,10 +232,7 @@ export async function enhanceSubject(
       const end = Math.min(slices, start + SLAB_SLICES);
       const readStart = Math.max(0, start - contextSlices);
       const readEnd = Math.min(slices, end + contextSlices);
-      const input = createVolume("HU", {
-        ...scan.geometry,
-        size: [readEnd - readStart, rows, columns],
-      });
+      const input = createVolume("HU", { ...scan.geometry, size: [readEnd - readStart, rows, columns] });
       for (let s = readStart; s < readEnd; s++) {
         input.data.set(await scan.readSlice(s), (s - readStart) * plane);
       }
@@ -257,12 +250,7 @@ export async function enhanceSubject(
           images.enhanced.data.set(hu, kept * plane);
         }
       }
-      onProgress?.({
-        phase: "enhancing",
-        done: end,
-        total: slices,
-        unit: "slices",
-      });
+      onProgress?.({ phase: "enhancing", done: end, total: slices, unit: "slices" });
     }
     await writer.finish();
 
@@ -307,10 +295,7 @@ async function writeReport(
   method: EnhancementMethod,
   images: ReportImages,
   rangeFindings: readonly RangeFinding[],
-  options: EnhanceSeriesOptions & {
-    readonly strength: number;
-    readonly seconds: number;
-  },
+  options: EnhanceSeriesOptions & { readonly strength: number; readonly seconds: number },
   writeFile: (name: string, content: string) => Promise<void>,
 ): Promise<QualityReport> {
   const work: LongWorkOptions = {
@@ -319,10 +304,7 @@ async function writeReport(
   };
   const { reference } = options;
   const compared = {
-    input: {
-      name: reference?.noise === "shared" ? "low dose" : "input",
-      volume: images.input,
-    },
+    input: { name: reference?.noise === "shared" ? "low dose" : "input", volume: images.input },
     candidates: [{ name: "enhanced", volume: images.enhanced }],
     ...(reference
       ? {
@@ -338,11 +320,7 @@ async function writeReport(
   const [slices, rows, columns] = subject.scan.geometry.size;
   const { name, parameters } = method.enhancer.description;
   const document = {
-    tool: {
-      name: "Alara",
-      version: CODE_VERSION,
-      statement: "For research use; not a medical device.",
-    },
+    tool: { name: "Alara", version: CODE_VERSION, statement: "For research use; not a medical device." },
     run: {
       method: name,
       parameters,

@@ -79,10 +79,7 @@ export function listFacts(series: Series): readonly LabelledFact[] {
     ["Contrast agent", facts.hasContrastAgent ? "yes" : undefined],
   ];
   return [
-    ...always.map(([label, value]) => ({
-      label,
-      value: value ?? "not stated",
-    })),
+    ...always.map(([label, value]) => ({ label, value: value ?? "not stated" })),
     ...whenStated.flatMap(([label, value]) => (value === undefined ? [] : [{ label, value }])),
   ];
 }

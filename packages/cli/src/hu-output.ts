@@ -62,14 +62,8 @@ export async function writeHuVolume(
     });
     return { ...written, notes: [] };
   }
-  const written = await writeVolume(volume, output, format, {
-    description: attributes.seriesDescription,
-  });
-  return {
-    path: written.path,
-    files: written.files.length,
-    notes: written.notes,
-  };
+  const written = await writeVolume(volume, output, format, { description: attributes.seriesDescription });
+  return { path: written.path, files: written.files.length, notes: written.notes };
 }
 
 /**

@@ -53,11 +53,7 @@ export function describeEnhancement(series: Series): Enhancement {
   if (!takesEnhancement(series)) {
     const reason =
       series.modality === "CT" ? "its values are not Hounsfield units" : `${series.modality} is not CT`;
-    return {
-      sliceBySlice: false,
-      withNeighbours: false,
-      summary: `cannot be enhanced: ${reason}`,
-    };
+    return { sliceBySlice: false, withNeighbours: false, summary: `cannot be enhanced: ${reason}` };
   }
   const breaking = series.findings.filter((finding) => finding.breaksNeighbours).map(({ code }) => code);
   const neighbours = breaking.length === 0;

@@ -59,11 +59,7 @@ export async function openMethod(choice: MethodChoice): Promise<EnhancementMetho
   const threads =
     choice.threads === undefined
       ? {}
-      : {
-          threads: parseWholeNumber("--threads", choice.threads, {
-            maximum: 1024,
-          }),
-        };
+      : { threads: parseWholeNumber("--threads", choice.threads, { maximum: 1024 }) };
   const runtime = await createNodeRuntime({
     providers: parseProviders(choice.providers ?? "cpu"),
     ...threads,

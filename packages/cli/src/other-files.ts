@@ -16,11 +16,7 @@ export interface OtherFiles {
   /** Objects that were read far enough to say what they are. */
   readonly objects: readonly (ObjectSummary & { readonly name: string })[];
   /** Volumes in other formats, by their first bytes. */
-  readonly formats: readonly {
-    readonly name: string;
-    readonly format: string;
-    readonly path: string;
-  }[];
+  readonly formats: readonly { readonly name: string; readonly format: string; readonly path: string }[];
   /** Names of ZIP archives, which are not looked into. */
   readonly archives: readonly string[];
   /** DLP and CTDIvol of radiation dose structured reports. */

@@ -64,12 +64,7 @@ export async function measureSeriesSize(series: Series, work: LongWorkOptions = 
       ctdiVolMgy: entry.summary.facts.ctdiVolMgy,
       size: measurePatientSize(hu, { rows, columns, rowSpacingMm, columnSpacingMm }, { paddingMask }),
     });
-    work.onProgress?.({
-      phase: "measuring size",
-      done: index + 1,
-      total,
-      unit: "slices",
-    });
+    work.onProgress?.({ phase: "measuring size", done: index + 1, total, unit: "slices" });
   }
   const sized: SizedSlice[] = slices.flatMap(({ size, ctdiVolMgy }) =>
     size === undefined ? [] : [{ size, ctdiVolMgy }],
@@ -89,13 +84,7 @@ export async function measureSeriesSize(series: Series, work: LongWorkOptions = 
   if (series.findings.some((finding) => finding.code === "GANTRY_TILT")) {
     remarks.push("the slices are tilted: their cross-sections are larger than those across the patient");
   }
-  return {
-    slices,
-    meanWaterEquivalentDiameterMm,
-    largestTruncatedShare,
-    dose,
-    remarks,
-  };
+  return { slices, meanWaterEquivalentDiameterMm, largestTruncatedShare, dose, remarks };
 }
 
 function estimateDose(
@@ -104,10 +93,7 @@ function estimateDose(
 ): { readonly dose: SizeSpecificDose | undefined; readonly remarks: string[] } {
   const remarks: string[] = [];
   if (series.facts.ctdiVolMgy === undefined) {
-    return {
-      dose: undefined,
-      remarks: ["no slice states CTDIvol, so there is no SSDE"],
-    };
+    return { dose: undefined, remarks: ["no slice states CTDIvol, so there is no SSDE"] };
   }
   const region = isHead(series) ? "head" : "body";
   const phantomCm = series.facts.ctdiPhantomDiameterCm ?? (region === "head" ? 16 : 32);

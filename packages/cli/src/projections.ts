@@ -80,10 +80,7 @@ export async function openProjections(
     return { sinogram: createCircularSinogram(scan), facts, notes: [] };
   }
   const heights = chooseHeights(scan, choice);
-  const sinogram = await rebinHelicalScan(scan, {
-    ...work,
-    sliceHeightsMm: heights,
-  });
+  const sinogram = await rebinHelicalScan(scan, { ...work, sliceHeightsMm: heights });
   const helix = measureHelix(scan);
   return {
     sinogram,

@@ -55,16 +55,9 @@ function listImages(report: QualityReport): ImageQuality[] {
     const comparison = report.comparisons.find((entry) => entry.image === name);
     const measures: QualityMeasure[] = [];
     if (noise !== undefined) {
-      measures.push({
-        measure: "noise",
-        value: noise.noise.sigmaHu,
-        region: toAscii(noise.noise.method),
-      });
+      measures.push({ measure: "noise", value: noise.noise.sigmaHu, region: toAscii(noise.noise.method) });
       if (noise.reductionPercent !== null)
-        measures.push({
-          measure: "noiseReduction",
-          value: noise.reductionPercent,
-        });
+        measures.push({ measure: "noiseReduction", value: noise.reductionPercent });
     }
     for (const metric of comparison?.metrics ?? []) {
       const measure = MEASURES[metric.metric];
@@ -97,15 +90,9 @@ export async function createQualitySr(
   const content: QualityReportContent = {
     source: {
       seriesInstanceUid: series.seriesInstanceUid,
-      instances: [...instances].map(([sopInstanceUid, sopClassUid]) => ({
-        sopClassUid,
-        sopInstanceUid,
-      })),
+      instances: [...instances].map(([sopInstanceUid, sopClassUid]) => ({ sopClassUid, sopInstanceUid })),
     },
-    derived: {
-      seriesInstanceUid: options.derivedSeriesInstanceUid,
-      instances: options.derivedInstances,
-    },
+    derived: { seriesInstanceUid: options.derivedSeriesInstanceUid, instances: options.derivedInstances },
     method: toAscii(options.method),
     parameters: Object.fromEntries(
       Object.entries(options.parameters).map(([name, value]) => [

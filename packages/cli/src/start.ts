@@ -45,20 +45,14 @@ async function start(
         : [];
       const result = await enhanceSeries(series, method, output, {
         ...context,
-        strength: parseNumber("--strength", options.strength, {
-          minimum: 0,
-          maximum: 1,
-        }),
+        strength: parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 }),
         dateTime: formatNow(),
         command: isSample ? "npm start" : "npm start -- <folder>",
         reportTitle: isSample ? "Abdomen at 25 % dose, enhanced" : "CT enhancement",
         notes: attribution.map((paragraph) => paragraph.replace(/^#+ /, "").replace(/\s+/g, " ")),
         ...(reference ? { reference: { scan: reference, noise: "shared" as const } } : {}),
       });
-      const shown = {
-        ...result,
-        folder: relative(process.cwd(), result.folder) || ".",
-      };
+      const shown = { ...result, folder: relative(process.cwd(), result.folder) || "." };
       printResult(context, describeEnhanced(shown), shown);
       printNote("For research use; not a medical device.");
     } finally {

@@ -68,10 +68,7 @@ export interface EnhancementSubject {
   /** What the facts are about, as a heading. */
   readonly factHeading: string;
   /** Label and value, for people. */
-  readonly factRows: readonly {
-    readonly label: string;
-    readonly value: string;
-  }[];
+  readonly factRows: readonly { readonly label: string; readonly value: string }[];
   /** The same, for machines. */
   readonly facts: unknown;
   /** @throws DicomError for the recipe */
@@ -111,10 +108,7 @@ export function createSeriesSubject(series: Series): EnhancementSubject {
 /** Derived images on their way into a folder. */
 interface DerivedFiles {
   readonly seriesInstanceUid: string;
-  readonly instances: readonly {
-    readonly sopClassUid: string;
-    readonly sopInstanceUid: string;
-  }[];
+  readonly instances: readonly { readonly sopClassUid: string; readonly sopInstanceUid: string }[];
   writeSlice(slice: number, hu: Float32Array, sources: readonly number[]): Promise<void>;
   finish(): Promise<void>;
 }
@@ -213,10 +207,7 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
     factHeading: "Volume file",
     factRows: [
       { label: "File", value: `${format}, ${sampleType}` },
-      {
-        label: "Slice spacing",
-        value: `${Number(spacingMm[0].toFixed(3))} mm`,
-      },
+      { label: "Slice spacing", value: `${Number(spacingMm[0].toFixed(3))} mm` },
       {
         label: "Pixel spacing",
         value: `${Number(spacingMm[1].toFixed(4))} × ${Number(spacingMm[2].toFixed(4))} mm`,
@@ -224,13 +215,7 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
       { label: "Matrix", value: `${size[2]} × ${size[1]}, ${size[0]} slices` },
       { label: "Scan", value: "volume files carry no scanner, kernel or dose" },
     ],
-    facts: {
-      format,
-      sampleType,
-      unitSource: opened.unitSource,
-      size,
-      spacingMm,
-    },
+    facts: { format, sampleType, unitSource: opened.unitSource, size, spacingMm },
     createWriter: async (folder, recipe) => {
       const { parameters, strength, modelDigest, methodDescription } = recipe;
       const parts = [
@@ -254,12 +239,7 @@ export function isOwnResult({ description = "" }: { readonly description?: strin
 
 function findOwnResult(opened: OpenedHuVolume): readonly { code: string; message: string }[] {
   return isOwnResult(opened)
-    ? [
-        {
-          code: "DERIVED_BY_ALARA",
-          message: "the file says that it is a result of Alara",
-        },
-      ]
+    ? [{ code: "DERIVED_BY_ALARA", message: "the file says that it is a result of Alara" }]
     : [];
 }
 

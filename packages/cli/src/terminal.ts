@@ -90,15 +90,8 @@ export function formatError(error: unknown): string {
 }
 
 /** The same as data, for `--json`. */
-export function describeError(error: unknown): {
-  error: { code: string; message: string };
-} {
+export function describeError(error: unknown): { error: { code: string; message: string } } {
   const code =
     error instanceof AlaraError ? error.code : ((error as NodeJS.ErrnoException)?.code ?? "UNEXPECTED");
-  return {
-    error: {
-      code: String(code),
-      message: error instanceof Error ? error.message : String(error),
-    },
-  };
+  return { error: { code: String(code), message: error instanceof Error ? error.message : String(error) } };
 }

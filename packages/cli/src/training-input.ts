@@ -102,10 +102,7 @@ export type Split = ReadonlyMap<string, readonly SplitSeries[]>;
 export async function openSplit(
   dataFolder: string,
   splitFile: string,
-  sides: {
-    readonly needed: readonly string[];
-    readonly held?: readonly string[];
-  },
+  sides: { readonly needed: readonly string[]; readonly held?: readonly string[] },
   options: ReadSplitOptions,
 ): Promise<Split> {
   const file = readSplit(dataFolder, splitFile);
@@ -156,12 +153,7 @@ export async function readSplitSeries(
       if (!(error instanceof DicomError)) throw error;
       options.onSkipped({ id, code: error.code, reason: error.message });
     }
-    options.onProgress?.({
-      phase: `reading ${side}`,
-      done: index + 1,
-      total: found.length,
-      unit: "series",
-    });
+    options.onProgress?.({ phase: `reading ${side}`, done: index + 1, total: found.length, unit: "series" });
   }
   return result;
 }

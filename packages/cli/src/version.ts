@@ -15,11 +15,7 @@ export function readCommit(): string {
   // Installed as a package, the nearest repository would be somebody else's.
   if (!existsSync(join(cwd, ".git"))) return "unknown";
   const run = (...args: string[]): string =>
-    execFileSync("git", args, {
-      cwd,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
+    execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {
     return (
       run("rev-parse", "HEAD") + (run("status", "--porcelain", "--untracked-files=no") === "" ? "" : "+dirty")

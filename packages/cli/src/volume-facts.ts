@@ -60,16 +60,11 @@ export async function inspectVolumes(
     if (!single && bytes > MAXIMUM_FILE_BYTES) continue;
     const maxFileBytes = single ? DEFAULT_VOLUME_LIMITS.maxFileBytes : 4 * MAXIMUM_FILE_BYTES;
     try {
-      const opened = await openVolumeFile(path, {
-        limits: { ...DEFAULT_VOLUME_LIMITS, maxFileBytes },
-      });
+      const opened = await openVolumeFile(path, { limits: { ...DEFAULT_VOLUME_LIMITS, maxFileBytes } });
       inspected.push({ name, facts: describeVolume(opened) });
     } catch (error) {
       if (!(error instanceof AlaraError)) throw error;
-      inspected.push({
-        name,
-        error: { code: error.code, message: error.message },
-      });
+      inspected.push({ name, error: { code: error.code, message: error.message } });
     }
   }
   return inspected;

@@ -140,16 +140,7 @@ export async function readSlices(
   for (const [index, slice] of chosen.entries()) {
     work.signal?.throwIfAborted();
     data.set(await scan.readSlice(slice), index * plane);
-    work.onProgress?.({
-      phase: "reading",
-      done: index + 1,
-      total: chosen.length,
-      unit: "slices",
-    });
+    work.onProgress?.({ phase: "reading", done: index + 1, total: chosen.length, unit: "slices" });
   }
-  return {
-    unit: "HU",
-    geometry: { ...scan.geometry, size: [chosen.length, size[1], size[2]] },
-    data,
-  };
+  return { unit: "HU", geometry: { ...scan.geometry, size: [chosen.length, size[1], size[2]] }, data };
 }

@@ -133,9 +133,7 @@ function chooseTarget(options: ConvertCommandOptions): Target {
   return { format, isDicom };
 }
 
-function parseSpacing(text: string | undefined): {
-  spacingMm?: readonly [number, number, number];
-} {
+function parseSpacing(text: string | undefined): { spacingMm?: readonly [number, number, number] } {
   if (text === undefined) return {};
   const parts = text.split(",");
   if (parts.length !== 3) throw new UsageError(`--spacing is "${text}", expected slice,row,column in mm`);
@@ -157,11 +155,7 @@ async function convert(
   const volumeIndex =
     options.volume === undefined
       ? {}
-      : {
-          volumeIndex: parseWholeNumber("--volume", options.volume, {
-            minimum: 0,
-          }),
-        };
+      : { volumeIndex: parseWholeNumber("--volume", options.volume, { minimum: 0 }) };
   if (!target.isDicom && !options.overwrite) await requireNoFile(options.output);
   if (await isVolumePath(input)) {
     const opened = await openVolumeFile(input, {
@@ -205,10 +199,7 @@ async function convert(
       options.orthogonal === true
         ? makeOrthogonal(opened.volume, context)
         : { volume: opened.volume, notes: [] };
-    const source = {
-      volume: straight.volume,
-      notes: [...notes, ...straight.notes],
-    };
+    const source = { volume: straight.volume, notes: [...notes, ...straight.notes] };
     await finishVolume({ ...opened, ...source }, target, options, context);
     return;
   }
@@ -238,18 +229,12 @@ async function convert(
     reportSeries(written, [], context);
     return;
   }
-  const read = await readSeriesVolume(series, {
-    ...context,
-    orthogonal: options.orthogonal === true,
-  });
+  const read = await readSeriesVolume(series, { ...context, orthogonal: options.orthogonal === true });
   await finishVolume(read, target, options, context);
 }
 
 async function finishVolume(
-  source: ReadVolume & {
-    readonly description?: string;
-    readonly findings?: OpenedVolume["findings"];
-  },
+  source: ReadVolume & { readonly description?: string; readonly findings?: OpenedVolume["findings"] },
   target: Target,
   options: ConvertCommandOptions,
   context: CommandContext,
@@ -267,22 +252,11 @@ async function finishVolume(
   printResult(
     context,
     `${size.join(" × ")} voxels of ${spacingMm.map((mm) => Number(mm.toPrecision(6))).join(" × ")} mm, unit ${volume.unit} → ${written.path}`,
-    {
-      ...written,
-      format: target.format,
-      size,
-      spacingMm,
-      unit: volume.unit,
-      notes: all,
-    },
+    { ...written, format: target.format, size, spacingMm, unit: volume.unit, notes: all },
   );
 }
 
 function reportSeries(written: WrittenSeries, notes: readonly string[], context: CommandContext): void {
   for (const note of notes) printNote(`! ${note}`);
-  printResult(context, `${written.files} file(s) → ${written.path}`, {
-    ...written,
-    format: "dicom",
-    notes,
-  });
+  printResult(context, `${written.files} file(s) → ${written.path}`, { ...written, format: "dicom", notes });
 }

@@ -84,10 +84,7 @@ function report(result: DeidentifyFolderResult, isRepeatable: boolean, context: 
     ...(summary.refused.length > 0 ? [`refused: ${formatRefusals(summary.refused)}`] : []),
     "pixels were not looked at: check them before you pass the images on",
   ];
-  printResult(context, lines.join("\n"), {
-    ...summary,
-    repeatable: isRepeatable,
-  });
+  printResult(context, lines.join("\n"), { ...summary, repeatable: isRepeatable });
   if (summary.refused.length > 0) process.exitCode = 1;
 }
 
@@ -172,11 +169,7 @@ async function openMap(path: string, output: string): Promise<MapFile> {
     [...map].map(([original, replacement]) => ({ original, replacement }));
   return {
     finish: async ({ pseudonyms, files }) => {
-      const content = {
-        patients: pairs(pseudonyms.patients),
-        uids: pairs(pseudonyms.uids),
-        files,
-      };
+      const content = { patients: pairs(pseudonyms.patients), uids: pairs(pseudonyms.uids), files };
       await handle.writeFile(`${JSON.stringify(content, null, 1)}\n`);
       await handle.sync();
       await handle.close();

@@ -33,12 +33,7 @@ export interface EnhanceCommandOptions extends MethodChoice {
 export const DEFAULT_ENHANCE_OPTIONS: Pick<
   EnhanceCommandOptions,
   "strength" | "referenceNoise" | "report" | "providers"
-> = {
-  strength: "1",
-  referenceNoise: "unknown",
-  report: true,
-  providers: "cpu",
-};
+> = { strength: "1", referenceNoise: "unknown", report: true, providers: "cpu" };
 
 /** Adds the command. */
 export function addEnhanceCommand(program: Command): void {
@@ -101,10 +96,7 @@ export async function enhanceInput(
   options: EnhanceCommandOptions,
   context: CommandContext,
 ): Promise<{ readonly result: EnhanceSeriesResult; readonly text: string }> {
-  const strength = parseNumber("--strength", options.strength, {
-    minimum: 0,
-    maximum: 1,
-  });
+  const strength = parseNumber("--strength", options.strength, { minimum: 0, maximum: 1 });
   const choice = parseSeriesChoice(options.series);
   const dateTime = parseMoment(options.date);
   const method = await openMethod(options);

@@ -51,26 +51,17 @@ async function evaluate(
   context: CommandContext,
 ): Promise<void> {
   const maximum = parseWholeNumber("--maximum-slices", options.maximumSlices);
-  const opening = {
-    ...context,
-    ...(options.unit === undefined ? {} : { unit: options.unit }),
-  };
+  const opening = { ...context, ...(options.unit === undefined ? {} : { unit: options.unit }) };
   const judged = await openScan(candidate, opening);
   const reference = await openScan(options.reference, opening);
   assertSameGrid(judged, reference, ["the candidate", "the reference"]);
   const chosen = spreadSlices(judged.geometry.size[0], maximum);
-  const candidateVolume = {
-    name: "candidate",
-    volume: await readSlices(judged, chosen, context),
-  };
+  const candidateVolume = { name: "candidate", volume: await readSlices(judged, chosen, context) };
   let input = candidateVolume;
   if (options.input !== undefined) {
     const source = await openScan(options.input, opening);
     assertSameGrid(judged, source, ["the candidate", "the input"]);
-    input = {
-      name: "input",
-      volume: await readSlices(source, chosen, context),
-    };
+    input = { name: "input", volume: await readSlices(source, chosen, context) };
   }
   const report = await compareVolumes(
     {

@@ -61,10 +61,7 @@ async function inspect(path: string, options: InspectCommandOptions, context: Co
     reportVolumes(volumes, context);
     return;
   }
-  const collection = await scanSeriesFiles([path], {
-    ...context,
-    modalities: "any",
-  });
+  const collection = await scanSeriesFiles([path], { ...context, modalities: "any" });
   // Those that can be enhanced come first, in the order in which --series counts them.
   const ct = collection.series.filter(takesEnhancement);
   const rest = collection.series.filter((series) => !takesEnhancement(series));

@@ -41,12 +41,7 @@ export function addListCommands(program: Command): void {
         const models = [];
         for (const name of listShippedModels()) {
           const { card, digest } = await readBundle(findModelFolder(name));
-          models.push({
-            ...card,
-            name,
-            isDefault: name === DEFAULT_MODEL,
-            digest,
-          });
+          models.push({ ...card, name, isDefault: name === DEFAULT_MODEL, digest });
         }
         const rows = models.map((model) => [
           model.isDefault ? `${model.name} (default)` : model.name,

@@ -149,28 +149,15 @@ function createOutputGrid(opened: OpenedProjections, options: ReconstructOptions
     const [first] = opened.sliceHeightsMm ?? [];
     const sliceSpacingMm = measured ?? given ?? 1;
     const middleMm = first === undefined ? 0 : first + ((slices - 1) / 2) * sliceSpacingMm;
-    return createImageGrid(options, {
-      slices,
-      sliceSpacingMm,
-      middleMm,
-      fovMm,
-    });
+    return createImageGrid(options, { slices, sliceSpacingMm, middleMm, fovMm });
   }
   const [low, high] = coverage.heightMm;
   const sliceSpacingMm = given ?? 1;
   const count =
     options.slices === undefined
       ? Math.max(1, Math.floor((high - low) / sliceSpacingMm))
-      : parseWholeNumber("--slices", options.slices, {
-          minimum: 1,
-          maximum: 65_536,
-        });
-  return createImageGrid(options, {
-    slices: count,
-    sliceSpacingMm,
-    middleMm: (low + high) / 2,
-    fovMm,
-  });
+      : parseWholeNumber("--slices", options.slices, { minimum: 1, maximum: 65_536 });
+  return createImageGrid(options, { slices: count, sliceSpacingMm, middleMm: (low + high) / 2, fovMm });
 }
 
 interface Reconstructed {
@@ -187,10 +174,7 @@ async function reconstructHu(
   const muWaterPerMm =
     options.muWater === undefined
       ? (opened.facts.muWaterPerMm ?? 0.0193)
-      : parseNumber("--mu-water", options.muWater, {
-          minimum: 1e-5,
-          maximum: 10,
-        });
+      : parseNumber("--mu-water", options.muWater, { minimum: 1e-5, maximum: 10 });
   if (options.muWater === undefined && opened.facts.muWaterPerMm === undefined) {
     printNote(
       "! the input does not say the attenuation of water: 0.0193/mm (70 keV) is taken; pass --mu-water",
@@ -309,14 +293,8 @@ function chooseEnhancement({ enhanceMethod, enhanceModel }: ReconstructOptions):
 /** Wrong choices of enhancement end here, not after the reconstruction. */
 async function checkEnhancement(options: ReconstructOptions): Promise<void> {
   const { strength } = DEFAULT_ENHANCE_OPTIONS;
-  parseNumber("--enhance-strength", options.enhanceStrength ?? strength, {
-    minimum: 0,
-    maximum: 1,
-  });
-  const method = await openMethod({
-    ...DEFAULT_ENHANCE_OPTIONS,
-    ...chooseEnhancement(options),
-  });
+  parseNumber("--enhance-strength", options.enhanceStrength ?? strength, { minimum: 0, maximum: 1 });
+  const method = await openMethod({ ...DEFAULT_ENHANCE_OPTIONS, ...chooseEnhancement(options) });
   await method.enhancer.dispose();
 }
 

@@ -64,14 +64,9 @@ async function simulateLowDose(
   options: LowDoseCommandOptions,
   context: CommandContext,
 ): Promise<void> {
-  const doseFraction = parseNumber("--dose-fraction", options.doseFraction, {
-    minimum: 0.02,
-    maximum: 1,
-  });
+  const doseFraction = parseNumber("--dose-fraction", options.doseFraction, { minimum: 0.02, maximum: 1 });
   const seed = parseWholeNumber("--seed", options.seed, { minimum: 0 });
-  const realisation = parseWholeNumber("--realisation", options.realisation, {
-    minimum: 0,
-  });
+  const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
   const choice = parseSeriesChoice(options.series);
   const dateTime = parseMoment(options.date);
   const folder = await createOutputFolder(options.output);
@@ -83,18 +78,10 @@ async function simulateLowDose(
     if (opened === undefined && options.unit !== undefined) {
       throw new UsageError("--unit is for volume files, but the input is DICOM, which states its unit");
     }
-    const source = opened ?? {
-      series: await openSeries(input, { ...context, ...choice }),
-    };
+    const source = opened ?? { series: await openSeries(input, { ...context, ...choice }) };
     const volume = "series" in source ? await decodeVolume(source.series, context) : source.volume;
-    const simulator = await createLowDoseSimulator(volume, {
-      seed,
-      ...context,
-    });
-    const lowDose = await simulator.insert(doseFraction, {
-      realisation,
-      ...context,
-    });
+    const simulator = await createLowDoseSimulator(volume, { seed, ...context });
+    const lowDose = await simulator.insert(doseFraction, { realisation, ...context });
     const { calibration } = simulator;
     const writer =
       "series" in source
@@ -108,11 +95,7 @@ async function simulateLowDose(
               scanner: calibration.scanner,
             },
             product: "simulation",
-            derivationCode: {
-              value: "LOWDOSE",
-              scheme: "99ALARA",
-              meaning: "Simulated low dose",
-            },
+            derivationCode: { value: "LOWDOSE", scheme: "99ALARA", meaning: "Simulated low dose" },
             codeVersion: describeCode(),
             dateTime,
             seriesDescriptionSuffix: `SIM ${100 * doseFraction}% DOSE`,
@@ -139,11 +122,7 @@ async function simulateLowDose(
       kernelWindow: calibration.window,
       sliceCorrelation: calibration.sliceCorrelation,
       incidentQuanta: calibration.incidentQuanta,
-      ...("series" in source
-        ? {
-            compression: findTransferSyntax(SYNTAXES[options.compression])?.name,
-          }
-        : {}),
+      ...("series" in source ? { compression: findTransferSyntax(SYNTAXES[options.compression])?.name } : {}),
     };
     printResult(
       context,

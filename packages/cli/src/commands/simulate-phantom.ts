@@ -87,18 +87,9 @@ async function simulatePhantom(
   if (phantom.content === "values" && options.energy !== undefined) {
     throw new UsageError(`${name} is made of plain values, the same at all energies; leave out --energy`);
   }
-  const energyKev = parseNumber("--energy", options.energy ?? "70", {
-    minimum: 1,
-    maximum: 20_000,
-  });
-  const slices = parseWholeNumber("--slices", options.slices, {
-    minimum: 1,
-    maximum: 65_536,
-  });
-  const subsamples = parseWholeNumber("--subsamples", options.subsamples, {
-    minimum: 1,
-    maximum: 64,
-  });
+  const energyKev = parseNumber("--energy", options.energy ?? "70", { minimum: 1, maximum: 20_000 });
+  const slices = parseWholeNumber("--slices", options.slices, { minimum: 1, maximum: 65_536 });
+  const subsamples = parseWholeNumber("--subsamples", options.subsamples, { minimum: 1, maximum: 64 });
   const dateTime = parseMoment(options.date);
   const format = chooseOutputFormat(options.output, options.format);
   await requireFreeOutput(options.output, format);
@@ -110,10 +101,7 @@ async function simulatePhantom(
   });
   // Attenuation, HU and what is written.
   checkImageMemory(grid, 3, chooseMemoryLimit(options.memory));
-  const voxelize: {
-    subsamples: number;
-    isocentreOffsetMm: readonly [number, number, number];
-  } = {
+  const voxelize: { subsamples: number; isocentreOffsetMm: readonly [number, number, number] } = {
     subsamples,
     isocentreOffsetMm,
   };

@@ -144,10 +144,7 @@ export function addSimulateScanCommand(simulate: Command): void {
 interface OpenedObject {
   readonly scanned: ScannedObject;
   /** The slices of images, which are scanned one by one unless the caller says otherwise. */
-  readonly images?: {
-    readonly slices: number;
-    readonly sliceSpacingMm: number;
-  };
+  readonly images?: { readonly slices: number; readonly sliceSpacingMm: number };
 }
 
 /** What lies in the beam. */
@@ -239,17 +236,10 @@ function chooseAcquisition(
         }),
     ...(options.scatter === undefined
       ? {}
-      : {
-          scatter: { coefficient: number("--scatter", options.scatter, 0, 10) },
-        }),
+      : { scatter: { coefficient: number("--scatter", options.scatter, 0, 10) } }),
     ...(options.focalSpot === undefined
       ? {}
-      : {
-          focalSpot: {
-            widthMm: number("--focal-spot", options.focalSpot, 0, 20),
-            lengthMm: 0,
-          },
-        }),
+      : { focalSpot: { widthMm: number("--focal-spot", options.focalSpot, 0, 20), lengthMm: 0 } }),
     ...(options.aperture ? { aperture: {} } : {}),
     ...(isPlanar
       ? {
@@ -278,7 +268,7 @@ function checkOptions(options: ScanOptions): void {
     refuse("--energy has no photons per mAs: pass --quanta, e.g. --quanta 200000");
   }
   if (options.spectrum?.startsWith("mv-") && options.quanta === undefined) {
-    refuse(`spectra of accelerators have no photons per mAs: pass --quanta, e.g. --quanta 200000`);
+    refuse("spectra of accelerators have no photons per mAs: pass --quanta, e.g. --quanta 200000");
   }
   if (/\.csv$/i.test(options.spectrum ?? "") && options.quanta === undefined && options.mas === undefined) {
     refuse(
@@ -319,28 +309,15 @@ function calibrate(
   const water = materials.get("water");
   if (typeof acquisition.spectrum === "number") {
     const energyKev = acquisition.spectrum;
-    return {
-      sinogram: lineIntegrals,
-      muWaterPerMm: computeMuPerMm(water, energyKev),
-      energyKev,
-    };
+    return { sinogram: lineIntegrals, muWaterPerMm: computeMuPerMm(water, energyKev), energyKev };
   }
   const detected = createDetectedSpectrum(acquisition);
-  const energyKev = computeEffectiveEnergyKev(detected, {
-    weighting: "photons",
-  });
+  const energyKev = computeEffectiveEnergyKev(detected, { weighting: "photons" });
   if (!options.waterCorrection || options.counts) {
-    const muWaterPerMm = computeEffectiveMuPerMm(water, detected, {
-      waterPathMm: 200,
-      weighting: "photons",
-    });
+    const muWaterPerMm = computeEffectiveMuPerMm(water, detected, { waterPathMm: 200, weighting: "photons" });
     return { sinogram: lineIntegrals, muWaterPerMm, energyKev };
   }
-  const polynomial = fitBeamHardening(detected, {
-    energyKev,
-    order: 6,
-    weighting: "photons",
-  });
+  const polynomial = fitBeamHardening(detected, { energyKev, order: 6, weighting: "photons" });
   return {
     sinogram: correctBeamHardening(lineIntegrals, polynomial),
     muWaterPerMm: polynomial.muPerMm,
@@ -366,14 +343,9 @@ async function simulateProjections(
   if (object === undefined)
     throw new UsageError("name what is scanned: a phantom, a CT series or a volume file");
   if (options.output === undefined) throw new UsageError("-o <dir> says where the scan goes");
-  const doseFraction = parseNumber("--dose-fraction", options.doseFraction, {
-    minimum: 0.001,
-    maximum: 1,
-  });
+  const doseFraction = parseNumber("--dose-fraction", options.doseFraction, { minimum: 0.001, maximum: 1 });
   const seed = parseWholeNumber("--seed", options.seed, { minimum: 0 });
-  const realisation = parseWholeNumber("--realisation", options.realisation, {
-    minimum: 0,
-  });
+  const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
   checkOptions(options);
   const geometry = chooseGeometry(options);
   const spectrum = await chooseSpectrum(options);
@@ -407,9 +379,7 @@ async function simulateProjections(
         : {}),
       ...(acquisition.rowHeightMm === undefined
         ? {}
-        : {
-            sliceSpacingMm: Number((acquisition.rowHeightMm / getMagnification(geometry)).toPrecision(12)),
-          }),
+        : { sliceSpacingMm: Number((acquisition.rowHeightMm / getMagnification(geometry)).toPrecision(12)) }),
     };
     if (options.counts) {
       await folder.writeFile("scan.sino.npz", writeSinogram(scan.signal, facts));

@@ -67,13 +67,7 @@ function readRecipe(path: string, seed: string | undefined): Recipe {
   const recipe = parseRecipe(text);
   return seed === undefined
     ? recipe
-    : {
-        ...recipe,
-        training: {
-          ...recipe.training,
-          seed: parseWholeNumber("--seed", seed, { minimum: 0 }),
-        },
-      };
+    : { ...recipe, training: { ...recipe.training, seed: parseWholeNumber("--seed", seed, { minimum: 0 }) } };
 }
 
 async function train(
@@ -86,20 +80,14 @@ async function train(
   const threads =
     options.threads === undefined
       ? {}
-      : {
-          threads: parseWholeNumber("--threads", options.threads, {
-            maximum: 1024,
-          }),
-        };
+      : { threads: parseWholeNumber("--threads", options.threads, { maximum: 1024 }) };
   const runtime = await createNodeRuntime({
     providers: parseProviders(options.providers),
     ...threads,
   });
   for (const { provider, reason } of runtime.unavailable)
     printNote(`provider ${provider} is not there: ${reason}`);
-  const run = await openRunFolder(options.output, {
-    resume: options.resume ? "if-present" : "never",
-  });
+  const run = await openRunFolder(options.output, { resume: options.resume ? "if-present" : "never" });
 
   const commit = readCommit();
   const skipped: SkippedSeries[] = [];
@@ -127,9 +115,7 @@ async function train(
   const result = await trainNetwork({
     network,
     recipe: recipe.training,
-    source: createPairSource([...real.pairs, ...phantoms], {
-      tissueFraction: recipe.data.bodyShare,
-    }),
+    source: createPairSource([...real.pairs, ...phantoms], { tissueFraction: recipe.data.bodyShare }),
     validation,
     runtime,
     dataId: stringifyCanonical({
@@ -166,10 +152,7 @@ async function train(
       digest,
       reason: result.reason,
       steps: result.checkpoint.state.step,
-      best: result.best && {
-        step: result.best.step,
-        rmseHu: result.best.rmseHu,
-      },
+      best: result.best && { step: result.best.step, rmseHu: result.best.rmseHu },
       skipped,
     },
   );

@@ -39,9 +39,7 @@ export async function runWithEngine<T>(
     return work(
       threads === undefined
         ? engine
-        : createSimdEngine({
-            threads: parseWholeNumber("--threads", threads, { maximum: 1024 }),
-          }),
+        : createSimdEngine({ threads: parseWholeNumber("--threads", threads, { maximum: 1024 }) }),
     );
   }
   const device = await requestNodeGpuDevice();

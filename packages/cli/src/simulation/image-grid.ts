@@ -57,10 +57,7 @@ export function parseSliceSpacing(text: string): number {
  * @throws UsageError
  */
 export function createImageGrid(options: GridOptions, defaults: GridDefaults): PlacedGrid {
-  const size = parseWholeNumber("--size", options.size, {
-    minimum: 8,
-    maximum: 8192,
-  });
+  const size = parseWholeNumber("--size", options.size, { minimum: 8, maximum: 8192 });
   const fov =
     options.fov === undefined
       ? defaults.fovMm

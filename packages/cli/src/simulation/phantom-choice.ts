@@ -18,11 +18,7 @@ const VALUE_MU_WATER_PER_MM = 0.02;
 /** A phantom to voxelise or to scan. */
 export type ChosenPhantom = { readonly bounds: SolidBounds } & (
   | { readonly content: "materials"; readonly phantom: MaterialPhantom }
-  | {
-      readonly content: "values";
-      readonly phantom: ValuePhantom;
-      readonly muWaterPerMm: number;
-    }
+  | { readonly content: "values"; readonly phantom: ValuePhantom; readonly muWaterPerMm: number }
 );
 
 /** A line of the list. */
@@ -35,11 +31,7 @@ export interface PhantomListing {
 /** All phantoms by name. */
 export function listPhantoms(): readonly PhantomListing[] {
   return [
-    ...[...solidPhantoms.entries()].map(([name, { summary, content }]) => ({
-      name,
-      summary,
-      content,
-    })),
+    ...[...solidPhantoms.entries()].map(([name, { summary, content }]) => ({ name, summary, content })),
     ...[...phantoms.entries()].map(([name, { summary }]) => ({
       name,
       summary: `${summary}; the same in every slice`,
@@ -63,11 +55,7 @@ export function choosePhantom(name: string): ChosenPhantom {
     const entry = solidPhantoms.get(name);
     if (entry.content === "materials") {
       const phantom = entry.create();
-      return {
-        content: "materials",
-        phantom,
-        bounds: measurePhantomBounds(phantom),
-      };
+      return { content: "materials", phantom, bounds: measurePhantomBounds(phantom) };
     }
     const phantom = entry.create();
     return {
@@ -85,10 +73,5 @@ export function choosePhantom(name: string): ChosenPhantom {
   const phantom = extrudePhantom(
     plane.unit === "HU" ? convertPhantomToMu({ ...plane, unit: "HU" }, muWaterPerMm) : plane,
   );
-  return {
-    content: "values",
-    phantom,
-    bounds: measurePhantomBounds(phantom),
-    muWaterPerMm,
-  };
+  return { content: "values", phantom, bounds: measurePhantomBounds(phantom), muWaterPerMm };
 }

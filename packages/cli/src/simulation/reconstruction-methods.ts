@@ -128,15 +128,10 @@ function chooseNoise(options: MethodOptionTexts, facts: SinogramFacts): CountMod
       : parseNumber("--quanta", options.quanta, { minimum: 1, maximum: 1e12 });
   return incidentQuanta === undefined
     ? undefined
-    : {
-        incidentQuanta,
-        electronicNoiseQuanta: facts.electronicNoiseQuanta ?? 0,
-      };
+    : { incidentQuanta, electronicNoiseQuanta: facts.electronicNoiseQuanta ?? 0 };
 }
 
-function parseLevel(text: string | undefined): {
-  readonly strength?: StrengthLevel;
-} {
+function parseLevel(text: string | undefined): { readonly strength?: StrengthLevel } {
   if (text === undefined) return {};
   const level = /^\d$/.test(text) ? Number(text) : text;
   return { strength: level as StrengthLevel };
@@ -187,11 +182,7 @@ export async function reconstructByMethod(
       if (options.method === "fbp") return reconstructFbp({ ...sinogram, geometry }, filtered);
       return reconstructHybridIterative(
         { ...sinogram, geometry },
-        {
-          ...filtered,
-          ...parseLevel(options.level),
-          noise: noise as CountModel,
-        },
+        { ...filtered, ...parseLevel(options.level), noise: noise as CountModel },
       );
     });
   }

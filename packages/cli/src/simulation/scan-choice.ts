@@ -31,10 +31,7 @@ export interface GeometryOptions {
 }
 
 /** Names of all scanners. */
-export function listScanners(): readonly {
-  readonly name: string;
-  readonly summary: string;
-}[] {
+export function listScanners(): readonly { readonly name: string; readonly summary: string }[] {
   return [...scanners.entries(), ...flatPanelScanners.entries()].map(([name, { summary }]) => ({
     name,
     summary,
@@ -71,12 +68,7 @@ export function chooseGeometry(options: GeometryOptions): ScanGeometry {
     }),
     ...(options.views === undefined
       ? {}
-      : {
-          views: parseWholeNumber("--views", options.views, {
-            minimum: 2,
-            maximum: 1e6,
-          }),
-        }),
+      : { views: parseWholeNumber("--views", options.views, { minimum: 2, maximum: 1e6 }) }),
   };
   if (options.beam === "fan") {
     for (const [name, value] of [
@@ -91,10 +83,7 @@ export function chooseGeometry(options: GeometryOptions): ScanGeometry {
   }
   const rows = {
     ...common,
-    rowBinning: parseWholeNumber("--row-binning", options.rowBinning, {
-      minimum: 1,
-      maximum: 64,
-    }),
+    rowBinning: parseWholeNumber("--row-binning", options.rowBinning, { minimum: 1, maximum: 64 }),
     ...(options.rows === undefined
       ? {}
       : { rows: parseWholeNumber("--rows", options.rows, { maximum: 4096 }) }),
@@ -122,10 +111,7 @@ export async function chooseSpectrum(options: BeamOptions): Promise<Spectrum | n
     if (options.spectrum !== undefined || options.filter !== undefined) {
       throw new UsageError("--energy is one energy; leave out --spectrum and --filter");
     }
-    return parseNumber("--energy", options.energy, {
-      minimum: 1,
-      maximum: 20_000,
-    });
+    return parseNumber("--energy", options.energy, { minimum: 1, maximum: 20_000 });
   }
   if (options.spectrum !== undefined) {
     if (options.filter !== undefined) throw new UsageError("--filter goes with --kv, not with --spectrum");
@@ -137,29 +123,18 @@ export async function chooseSpectrum(options: BeamOptions): Promise<Spectrum | n
     }
     return parseSpectrumCsv(await readFile(options.spectrum, "utf8"));
   }
-  const kilovolts = parseNumber("--kv", options.kv ?? "120", {
-    minimum: 40,
-    maximum: 150,
-  });
-  return createTubeSpectrum(kilovolts, {
-    filters: (options.filter ?? []).map(parseFilter),
-  });
+  const kilovolts = parseNumber("--kv", options.kv ?? "120", { minimum: 40, maximum: 150 });
+  return createTubeSpectrum(kilovolts, { filters: (options.filter ?? []).map(parseFilter) });
 }
 
 /** `copper:0.1` in mm. */
-function parseFilter(text: string): {
-  material: ReturnType<typeof materials.get>;
-  thicknessMm: number;
-} {
+function parseFilter(text: string): { material: ReturnType<typeof materials.get>; thicknessMm: number } {
   const [name, thickness = ""] = text.split(":");
   if (thickness === "") throw new UsageError(`--filter "${text}" has no thickness; e.g. copper:0.1 (mm)`);
   if (!materials.has(name))
     throw new UsageError(`--filter names no material "${name}"; e.g. copper:0.1 (mm)`);
   return {
     material: materials.get(name),
-    thicknessMm: parseNumber("--filter", thickness, {
-      minimum: 0,
-      maximum: 1000,
-    }),
+    thicknessMm: parseNumber("--filter", thickness, { minimum: 0, maximum: 1000 }),
   };
 }

@@ -100,10 +100,7 @@ export function getBeamSpectrum(spectrum: Spectrum | number): {
     if (!(spectrum > 0 && Number.isFinite(spectrum))) {
       throw new PhysicsError("BAD_SPECTRUM", `an energy of ${spectrum} keV; pass e.g. 70 or a spectrum`);
     }
-    return {
-      energiesKev: Float64Array.of(spectrum),
-      photons: Float64Array.of(1),
-    };
+    return { energiesKev: Float64Array.of(spectrum), photons: Float64Array.of(1) };
   }
   checkSpectrum(spectrum);
   const { energiesKev, photons } = spectrum;
