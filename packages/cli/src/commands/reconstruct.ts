@@ -22,6 +22,7 @@ import { chooseMemoryLimit, MEMORY_HELP } from "../simulation/memory-limit.ts";
 import {
   checkMethodOptions,
   DEFAULT_WINDOW,
+  isFilteredMethod,
   LEVELS,
   type MethodOptionTexts,
   reconstructByMethod,
@@ -46,6 +47,7 @@ interface ReconstructOptions extends MethodOptionTexts {
   readonly enhanceMethod?: string;
   readonly enhanceModel?: string;
   readonly enhanceStrength?: string;
+  readonly force?: boolean;
   readonly description?: string;
   readonly patientId: string;
   readonly date?: string;
@@ -118,6 +120,7 @@ export function addReconstructCommand(program: Command): void {
     .option("--enhance-method <name>", "method of `alara methods` (default: the shipped model)")
     .option("--enhance-model <bundle>", "model of `alara models`")
     .option("--enhance-strength <number>", "0 keeps the reconstruction, 1 is full effect (default: 1)")
+    .option("--force", "enhance outside the model's intended range; the result is marked")
     .option("--description <text>", "Series Description")
     .option("--patient-id <text>", "Patient ID", "ANONYMOUS")
     .option("--date <iso>", "moment written into the result (default: now)")
@@ -160,6 +163,36 @@ function createOutputGrid(opened: OpenedProjections, options: ReconstructOptions
   return createImageGrid(options, { slices: count, sliceSpacingMm, middleMm: (low + high) / 2, fovMm });
 }
 
+/**
+ * What iterative methods cannot know: they put all that the rays met into the images, also what lies beside them.
+ *
+ * @returns a remark, where the scan sees more than the images hold
+ */
+function describeUncovered(
+  { sinogram }: OpenedProjections,
+  { grid, isocentreOffsetMm }: PlacedGrid,
+): string[] {
+  const { radiusMm, heightMm } = measureScanCoverage(sinogram.geometry);
+  const half = grid.size.map((count, axis) => (count * grid.spacingMm[axis]) / 2);
+  const [z, y, x] = isocentreOffsetMm.map((mm) => -mm);
+  const reach = Math.min(half[1] - Math.abs(y), half[2] - Math.abs(x));
+  const parts: string[] = [];
+  if (reach < 0.999 * radiusMm) {
+    parts.push(`${reach.toFixed(1)} mm around the axis of ${radiusMm.toFixed(1)} mm`);
+  }
+  const [low, high] = [z - half[0], z + half[0]];
+  const slice = grid.spacingMm[0];
+  if (!isPlanarGeometry(sinogram.geometry) && (low > heightMm[0] + slice || high < heightMm[1] - slice)) {
+    parts.push(
+      `heights ${low.toFixed(1)}..${high.toFixed(1)} mm of ${heightMm.map((mm) => mm.toFixed(1)).join("..")} mm`,
+    );
+  }
+  if (parts.length === 0) return [];
+  return [
+    `the images hold ${parts.join(" and ")} that the scan sees, and an iterative method puts all that the rays met into them: if the object reaches further, take a larger --fov or more --slices`,
+  ];
+}
+
 interface Reconstructed {
   readonly volume: Volume<"HU">;
   readonly muWaterPerMm: number;
@@ -170,7 +203,11 @@ async function reconstructHu(
   options: ReconstructOptions,
   context: CommandContext,
 ): Promise<Reconstructed> {
-  const { grid, isocentreOffsetMm } = createOutputGrid(opened, options);
+  const placed = createOutputGrid(opened, options);
+  const { grid, isocentreOffsetMm } = placed;
+  if (!isFilteredMethod(options.method)) {
+    for (const note of describeUncovered(opened, placed)) printNote(`! ${note}`);
+  }
   const muWaterPerMm =
     options.muWater === undefined
       ? (opened.facts.muWaterPerMm ?? 0.0193)
@@ -205,6 +242,7 @@ async function reconstruct(
     ["--enhance-method", options.enhanceMethod],
     ["--enhance-model", options.enhanceModel],
     ["--enhance-strength", options.enhanceStrength],
+    ["--force", options.force],
   ]) {
     if (!options.enhance && value !== undefined) throw new UsageError(`${name} needs --enhance`);
   }
@@ -221,7 +259,7 @@ async function reconstruct(
     context,
   );
   const { volume, muWaterPerMm } = await reconstructHu(opened, options, context);
-  const isFiltered = options.method === "fbp" || options.method === "hybrid-iterative";
+  const isFiltered = isFilteredMethod(options.method);
   const window = options.window ?? DEFAULT_WINDOW;
   const target = options.enhance ? `${options.output}/reconstruction` : options.output;
   const written = await writeHuVolume(
@@ -274,6 +312,7 @@ async function reconstruct(
       output: `${options.output}/enhanced`,
       strength: options.enhanceStrength ?? DEFAULT_ENHANCE_OPTIONS.strength,
       date: dateTime,
+      force: options.force === true,
     },
     context,
   ).catch((error: unknown) => {

@@ -55,6 +55,11 @@ const FILTERED = new Set(["fbp", "hybrid-iterative"]);
 const COMPARATORS = new Set(["hybrid-iterative", "model-based"]);
 const TV = new Set(["fista-tv", "pdhg"]);
 
+/** Whether a method is filtered back-projection, alone or before something else. */
+export function isFilteredMethod(method: string): boolean {
+  return FILTERED.has(method);
+}
+
 /** Which methods take an option; the others refuse it. */
 function belongs(option: keyof MethodOptionTexts, method: string): boolean {
   switch (option) {
