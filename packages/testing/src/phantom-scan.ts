@@ -3,7 +3,7 @@
  * readout noise, logarithm, filtered back-projection. The noise-free reconstruction is the truth of the other.
  * Not a full scanner: one energy, no scatter, no bowtie.
  */
-import { createCentredGrid, createVolume, type Random, type Volume } from "@alara/core";
+import { createCentredGrid, type Random, type Volume } from "@alara/core";
 import {
   type BodyPhantomOptions,
   computeLineIntegrals,
@@ -16,7 +16,7 @@ import {
   scanners,
   simulateCounts,
 } from "@alara/physics";
-import { MU_WATER_70KEV_PER_MM, reconstructFbp } from "@alara/recon";
+import { convertMuToHu, MU_WATER_70KEV_PER_MM, reconstructFbp } from "@alara/recon";
 
 /** How to scan. */
 export interface PhantomScanOptions {
@@ -49,12 +49,9 @@ export async function scanRandomPhantom(random: Random, options: PhantomScanOpti
   const grid = createCentredGrid([1, size, size], [1, pixelMm, pixelMm]);
   const reconstruct = async (data: Float32Array): Promise<Volume<"HU">> => {
     const window = (frequency: number): number => evaluateKernelWindow(kernel, frequency);
-    const mu = await reconstructFbp({ ...sinogram, data }, { grid, window, oversampling: 2 });
-    return createVolume(
-      "HU",
-      grid,
-      mu.data.map((value) => 1000 * (value / MU_WATER_70KEV_PER_MM - 1)),
-    );
+    // The patient table may reach out of the fan by a little; truth and noisy image then share what that does.
+    const options = { grid, window, oversampling: 2, truncation: "ignore" } as const;
+    return convertMuToHu(await reconstructFbp({ ...sinogram, data }, options), MU_WATER_70KEV_PER_MM);
   };
   return {
     truth: await reconstruct(sinogram.data),
