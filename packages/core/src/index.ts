@@ -31,6 +31,7 @@ export {
   type ConeCurvedGeometry,
   type ConeFlatGeometry,
   type ConeGeometry,
+  checkScanGeometry,
   countDetectorRows,
   countScanSamples,
   countViews,

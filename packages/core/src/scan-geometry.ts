@@ -140,3 +140,58 @@ export function selectViews<G extends ScanGeometry>(geometry: G, views: ArrayLik
     anglesRad: Float64Array.from({ length: views.length }, (_, i) => anglesRad[views[i]]),
   };
 }
+
+/**
+ * Refuses numbers that no scan can have: without this, rays of non-finite direction meet nothing and look like air.
+ * What a method cannot do (e.g. too few views) is its own affair.
+ *
+ * @throws CoreError `OUT_OF_RANGE` for counts that are no integers ≥ 1, lengths and pitches that are not finite and > 0,
+ *   angles, offsets and poses that are not finite, a detector nearer than the isocentre; `SHAPE_MISMATCH` for poses of
+ *   a length that is no multiple of {@link POSE_LENGTH}
+ */
+export function checkScanGeometry(geometry: ScanGeometry): void {
+  const refuse = (what: string): never => {
+    throw new CoreError("OUT_OF_RANGE", `${geometry.kind} geometry: ${what}`);
+  };
+  const checkCounted = (name: string, count: number): void => {
+    if (!(Number.isInteger(count) && count >= 1)) refuse(`${name} ${count} is not an integer ≥ 1`);
+  };
+  const checkLengths = (lengths: Readonly<Record<string, number>>): void => {
+    for (const [name, length] of Object.entries(lengths)) {
+      if (!(length > 0 && length < Infinity)) refuse(`${name} ${length} is not a number > 0`);
+    }
+  };
+  const checkFinite = (name: string, values: ArrayLike<number>): void => {
+    for (let i = 0; i < values.length; i++) {
+      if (!Number.isFinite(values[i])) refuse(`${name} ${values[i]} (number ${i}) is not finite`);
+    }
+  };
+  checkCounted("channels", geometry.channels);
+  if (geometry.kind === "posed") {
+    checkCounted("rows", geometry.rows);
+    if (geometry.poses.length === 0 || geometry.poses.length % POSE_LENGTH !== 0) {
+      throw new CoreError(
+        "SHAPE_MISMATCH",
+        `posed geometry: ${geometry.poses.length} numbers of poses; each view takes ${POSE_LENGTH}`,
+      );
+    }
+    checkFinite("poses", geometry.poses);
+    return;
+  }
+  checkCounted("the number of views", geometry.anglesRad.length);
+  checkFinite("anglesRad", geometry.anglesRad);
+  checkFinite("channelOffset", [geometry.channelOffset]);
+  if ("channelPitchMm" in geometry) checkLengths({ channelPitchMm: geometry.channelPitchMm });
+  if ("channelPitchRad" in geometry) checkLengths({ channelPitchRad: geometry.channelPitchRad });
+  if (geometry.kind === "parallel") return;
+  const { sourceToIsoMm, sourceToDetectorMm } = geometry;
+  checkLengths({ sourceToIsoMm, sourceToDetectorMm });
+  if (sourceToDetectorMm < sourceToIsoMm) {
+    refuse(`sourceToDetectorMm ${sourceToDetectorMm} is less than sourceToIsoMm ${sourceToIsoMm}`);
+  }
+  if ("rows" in geometry) {
+    checkCounted("rows", geometry.rows);
+    checkLengths({ rowPitchMm: geometry.rowPitchMm });
+    checkFinite("rowOffset", [geometry.rowOffset]);
+  }
+}

@@ -4,6 +4,7 @@
  * core's scan-geometry.ts (tomography.md §2). Not fast: kernels keep their own tables.
  */
 import {
+  checkScanGeometry,
   countDetectorRows,
   countViews,
   POSE_LENGTH,
@@ -41,9 +42,11 @@ export interface RayCaster {
 /**
  * Prepares the rays of a geometry.
  *
+ * @throws CoreError `OUT_OF_RANGE`, `SHAPE_MISMATCH` for geometries of impossible numbers (`checkScanGeometry`)
  * Tested: s = D sinγ and θ = β + π/2 − γ for fans, posed copies of flat cones give the same rays.
  */
 export function createRayCaster(geometry: ScanGeometry): RayCaster {
+  checkScanGeometry(geometry);
   const views = countViews(geometry);
   const rows = countDetectorRows(geometry);
   const { channels } = geometry;
