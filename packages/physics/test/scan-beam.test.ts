@@ -15,14 +15,17 @@ import {
   createScanGeometry,
   createScatterModel,
   drawScan,
+  filterSpectrum,
   flatPanelScanners,
   getRayAngleRad,
   KV_FAN_SCATTER,
   materials,
   prepareScan,
+  rebinSpectrum,
   type ScannedObject,
   scanners,
   simulateScan,
+  spectra,
 } from "../src/index.ts";
 import {
   catsim,
@@ -306,6 +309,36 @@ describe("bad input", () => {
     ["no quanta", { exposure: { incidentQuanta: 0 } }, "OUT_OF_RANGE"],
     ["negative mAs", { spectrum, exposure: { mAs: -1 } }, "OUT_OF_RANGE"],
     ["mAs of one energy", { exposure: { mAs: 10 } }, "OUT_OF_RANGE"],
+    [
+      "mAs of a relative spectrum",
+      { spectrum: spectra.get("mv-2.5").create(), exposure: { mAs: 1e6 } },
+      "OUT_OF_RANGE",
+    ],
+    [
+      "mAs of a filtered, rebinned relative spectrum",
+      {
+        spectrum: rebinSpectrum(
+          filterSpectrum(spectra.get("mv-6").create(), [{ material: water, thicknessMm: 1 }]),
+          9,
+        ),
+        exposure: { mAs: 1e6 },
+      },
+      "OUT_OF_RANGE",
+    ],
+    ["less than one quantum in air", { exposure: { incidentQuanta: 0.9 } }, "OUT_OF_RANGE"],
+    [
+      "quanta that the detector lets through",
+      {
+        detector: { ...quiet, absorber: { material: water, thicknessMm: 1e-3 } },
+        exposure: { incidentQuanta: 5e4 },
+      },
+      "OUT_OF_RANGE",
+    ],
+    [
+      "a spectrum without photons",
+      { spectrum: { ...spectrum, photons: new Float64Array(spectrum.photons.length) } },
+      "BAD_SPECTRUM",
+    ],
     ["an energy of 0", { spectrum: 0 }, "BAD_SPECTRUM"],
     [
       "negative photons",
@@ -330,6 +363,11 @@ describe("bad input", () => {
     ["half a sample", { viewSamples: 1.5 }, "OUT_OF_RANGE"],
     ["a clamp at nothing", { clampQuanta: 0 }, "OUT_OF_RANGE"],
     ["too few positions", { channelPositions: [1, 2] }, "SHAPE_MISMATCH"],
+    [
+      "a position that is no number",
+      { channelPositions: Float64Array.from({ length: fan.channels }, (_, c) => (c === 3 ? Number.NaN : c)) },
+      "OUT_OF_RANGE",
+    ],
     ["a factor too few", { tubeCurrent: { kind: "given", factors: [1, 2, 3] } }, "SHAPE_MISMATCH"],
     ["a bowtie of nothing", { bowtie: { kind: "ideal", material: water, diameterMm: 0 } }, "OUT_OF_RANGE"],
   ])("%s is refused", async (_name, change, code) => {
@@ -355,6 +393,10 @@ describe("bad input", () => {
     const posed = createPosedGeometry(cone);
     expect(posed.poses.length).toBe(2 * POSE_LENGTH);
     await expect(simulateScan(object, posed, { ...mono, viewSamples: 2 }, noiseless)).rejects.toMatchObject({
+      code: "OUT_OF_RANGE",
+    });
+    const anglesRad = fan.anglesRad.with(1, Number.NaN);
+    await expect(simulateScan(object, { ...fan, anglesRad }, mono, noiseless)).rejects.toMatchObject({
       code: "OUT_OF_RANGE",
     });
     const broken: ScannedObject = {

@@ -102,7 +102,7 @@ describe("in a scan", () => {
     const power = h.reduce((a, x) => a + x * x, 0);
     const cross = h.reduce((a, x, i) => a + x * (h[i + 1] ?? 0), 0);
     expect(Math.abs(correlate(slow.signal.data, 60) - cross / power)).toBeLessThan(0.06);
-    const dark = { ...acquisition, exposure: { incidentQuanta: 1e-9 } } as const;
+    const dark = { ...acquisition, exposure: { incidentQuanta: 1e-9 }, clampQuanta: 1e-12 } as const;
     const noisy = await prepareScan(empty, geometry, {
       ...dark,
       crosstalk,

@@ -154,6 +154,31 @@ describe("HU for a spectrum", () => {
   });
 });
 
+describe("bins of next to no photons", () => {
+  it("may lie below the tables of hydroxyapatite: HU, line integrals and half-value layers are those of the rest", () => {
+    const soft = spectra.get("micro-ct-60").create();
+    expect(soft.energiesKev[0]).toBeLessThan(5);
+    expect(soft.photons[0]).toBeGreaterThan(0);
+    const rest: Spectrum = {
+      ...soft,
+      energiesKev: soft.energiesKev.slice(2),
+      photons: soft.photons.slice(2),
+    };
+    for (const name of ["hydroxyapatite", "hydroxyapatite-resin-400"]) {
+      const material = materials.get(name);
+      expect(() => computeMuPerMm(material, soft.energiesKev[0])).toThrow(/5\.\.20000 keV/);
+      expect(computeSpectralHu(material, soft)).toBe(computeSpectralHu(material, rest));
+      expect(computePolyLineIntegral(soft, material, 5)).toBe(computePolyLineIntegral(rest, material, 5));
+      expect(computeHvlMm(soft, { material })).toBe(computeHvlMm(rest, { material }));
+    }
+    // Bins that count are not left out.
+    const open = createTubeSpectrum(60, { inherentAluminiumMm: 0 });
+    expect(() => computeSpectralHu(materials.get("hydroxyapatite"), open)).toThrow(
+      expect.objectContaining({ code: "ENERGY_OUT_OF_TABLE" }),
+    );
+  });
+});
+
 describe("the accelerator model", () => {
   it.each([
     ["mv-2.5", 420, 785, 0.0925, 1.673],

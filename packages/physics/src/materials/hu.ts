@@ -3,6 +3,7 @@
  * (tomography.md §2.5, §3.4). What an ideal, scatter-free scanner would show, not what a given one does.
  */
 import { PhysicsError } from "../errors.ts";
+import { dropEmptyBins } from "../spectra/measures.ts";
 import type { Spectrum } from "../spectra/spectrum.ts";
 import { computeMuCurve, computeMuPerMm } from "./attenuation.ts";
 import type { Material } from "./material.ts";
@@ -47,7 +48,7 @@ export function computeEffectiveMuPerMm(
   if (!(waterPathMm >= 0 && Number.isFinite(waterPathMm))) {
     throw new PhysicsError("OUT_OF_RANGE", `a water path of ${waterPathMm} mm; pass a finite length ≥ 0`);
   }
-  const { energiesKev, photons } = spectrum;
+  const { energiesKev, photons } = dropEmptyBins(spectrum);
   const mu = computeMuCurve(material, energiesKev);
   const water = computeMuCurve(WATER, energiesKev);
   let sum = 0;

@@ -4,7 +4,7 @@
  */
 import { countDetectorRows, isPlanarGeometry, type ScanGeometry } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
-import { checkSpectrum, type Filter } from "../spectra/measures.ts";
+import { dropEmptyBins, type Filter } from "../spectra/measures.ts";
 import type { Spectrum } from "../spectra/spectrum.ts";
 import type { Bowtie } from "./beam-filters.ts";
 import { checkDetector, type ScanDetector, scanDetectors } from "./detectors.ts";
@@ -14,7 +14,8 @@ import type { TubeCurrent } from "./tube-current.ts";
 
 /**
  * How much radiation: the tube load of all views together (a slice of a planar scan each), with absolute spectra; or
- * the quanta that fall on the central cell per view without object, filters and bowtie passed, at mean tube current.
+ * the quanta that fall on the central cell per view without object, filters and bowtie passed, where the tube current's
+ * factor is 1.
  * Spectra of relative scale (accelerators, most files) need the latter.
  */
 export type Exposure = { readonly mAs: number } | { readonly incidentQuanta: number };
@@ -102,16 +103,7 @@ export function getBeamSpectrum(spectrum: Spectrum | number): {
     }
     return { energiesKev: Float64Array.of(spectrum), photons: Float64Array.of(1) };
   }
-  checkSpectrum(spectrum);
-  const { energiesKev, photons } = spectrum;
-  // Bins without photons cost time and nothing else; bins of next to none (soft X-rays behind a filter) may lie below
-  // the tables of some materials.
-  const least = 1e-15 * photons.reduce((sum, value) => sum + value, 0);
-  const kept = [...photons.keys()].filter((i) => photons[i] > least);
-  return {
-    energiesKev: Float64Array.from(kept, (i) => energiesKev[i]),
-    photons: Float64Array.from(kept, (i) => photons[i]),
-  };
+  return dropEmptyBins(spectrum);
 }
 
 /**
@@ -128,6 +120,15 @@ export function checkAcquisition(acquisition: Acquisition, geometry: ScanGeometr
   if ("mAs" in exposure && typeof acquisition.spectrum === "number") {
     refuse(
       `one energy (${acquisition.spectrum} keV) has no photons per mAs; pass exposure: { incidentQuanta } or a spectrum`,
+    );
+  }
+  if (
+    "mAs" in exposure &&
+    typeof acquisition.spectrum !== "number" &&
+    acquisition.spectrum.scale === "relative"
+  ) {
+    refuse(
+      `the spectrum "${acquisition.spectrum.name}" is of relative scale and has no photons per mAs; pass exposure: { incidentQuanta }`,
     );
   }
   const detector = getScanDetector(acquisition);
@@ -185,5 +186,10 @@ export function checkAcquisition(acquisition: Acquisition, geometry: ScanGeometr
       "SHAPE_MISMATCH",
       `${channelPositions.length} channel positions for ${geometry.channels} channels; pass one each`,
     );
+  }
+  for (let c = 0; c < (channelPositions?.length ?? 0); c++) {
+    if (!Number.isFinite(channelPositions![c])) {
+      refuse(`channel position ${channelPositions![c]} of channel ${c} is not finite`);
+    }
   }
 }

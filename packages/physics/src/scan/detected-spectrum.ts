@@ -34,5 +34,5 @@ export function createDetectedSpectrum(acquisition: Acquisition): Spectrum {
   }
   const name =
     typeof acquisition.spectrum === "number" ? `${acquisition.spectrum} keV` : acquisition.spectrum.name;
-  return { name: `${name}, detected by ${detector.name}`, energiesKev, photons: weights };
+  return { name: `${name}, detected by ${detector.name}`, energiesKev, photons: weights, scale: "relative" };
 }

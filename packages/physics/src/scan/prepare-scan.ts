@@ -39,7 +39,7 @@ export interface PreparedScan<G extends ScanGeometry = ScanGeometry> {
   readonly detector: ScanDetector;
   /** Tube load of all views of a slice, modulation included; null where quanta were stated. */
   readonly mAs: number | null;
-  /** Quanta on the central cell per view without object, at mean tube current. */
+  /** Quanta on the central cell per view without object, where the tube current's factor is 1. */
   readonly incidentQuanta: number;
   /** Factor on the mAs of each view, `[slice][view]`. */
   readonly tubeFactors: Float64Array;
@@ -222,6 +222,14 @@ export async function prepareScan<G extends ScanGeometry>(
   const centralMean = new Float64Array(bins);
   const centralVariance = computeMoments(central, response, centralMean);
   const signalPerQuantum = detector.kind === "energy-integrating" ? centralVariance / centralMean[0] : 1;
+  const openQuanta = (scale * fill * centralMean.reduce((a, b) => a + b, 0)) / signalPerQuantum;
+  const { clampQuanta = 1 } = acquisition;
+  if (!(openQuanta > clampQuanta)) {
+    throw new PhysicsError(
+      "OUT_OF_RANGE",
+      `the central cell detects ${openQuanta} quanta per view without an object, and signals below ${clampQuanta} are clamped: every ray would read the same. Raise the exposure; is the spectrum of relative scale, pass exposure: { incidentQuanta }`,
+    );
+  }
 
   const subRays = createSubRays(geometry, acquisition);
   const positions = acquisition.channelPositions;

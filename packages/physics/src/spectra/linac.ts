@@ -49,7 +49,7 @@ export function createLinacSpectrum(endPointKev: number, options: LinacOptions =
   const photons = energiesKev.map((energy) => energy ** -mix(1) * (1 - energy / endPointKev) ** mix(2));
   const copperMm = options.copperMm ?? 0;
   const name = options.name ?? `${endPointKev / 1000} MeV${copperMm > 0 ? ` + ${copperMm} mm copper` : ""}`;
-  return filterSpectrum({ name, energiesKev, photons }, [
+  return filterSpectrum({ name, energiesKev, photons, scale: "relative" }, [
     { material: materials.get("tungsten"), thicknessMm: mix(3) },
     { material: materials.get("copper"), thicknessMm: copperMm },
   ]);

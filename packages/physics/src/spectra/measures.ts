@@ -39,6 +39,27 @@ export function checkSpectrum(spectrum: Spectrum): void {
   if (!(total > 0)) fail("all bins are empty");
 }
 
+/** Share of all photons below which a bin counts as empty. */
+const EMPTY_SHARE = 1e-15;
+
+/**
+ * The bins that hold photons. Bins of next to none (soft X-rays behind a filter) cost time and may lie below the
+ * tables of some materials (hydroxyapatite: 5 keV).
+ *
+ * @throws PhysicsError `BAD_SPECTRUM`
+ */
+export function dropEmptyBins(spectrum: Spectrum): Spectrum {
+  checkSpectrum(spectrum);
+  const { energiesKev, photons } = spectrum;
+  const least = EMPTY_SHARE * photons.reduce((sum, value) => sum + value, 0);
+  const kept = [...photons.keys()].filter((i) => photons[i] > least);
+  return {
+    ...spectrum,
+    energiesKev: Float64Array.from(kept, (i) => energiesKev[i]),
+    photons: Float64Array.from(kept, (i) => photons[i]),
+  };
+}
+
 /** A layer in the beam. */
 export interface Filter {
   readonly material: Material;
@@ -106,19 +127,20 @@ export function computePolyLineIntegral(
   thicknessMm: number,
   options: { readonly weighting?: SpectrumWeighting } = {},
 ): number {
-  const weights = weigh(spectrum, options.weighting ?? "energy");
-  const mu = computeMuCurve(material, spectrum.energiesKev);
+  const held = dropEmptyBins(spectrum);
+  const weights = weigh(held, options.weighting ?? "energy");
+  const mu = computeMuCurve(material, held.energiesKev);
   if (!(thicknessMm >= 0 && Number.isFinite(thicknessMm))) {
     throw new PhysicsError("OUT_OF_RANGE", `a thickness of ${thicknessMm} mm; pass a finite length ≥ 0`);
   }
   // Smallest exponent taken out, so that thick layers do not underflow.
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < mu.length; i++) if (weights[i] > 0) least = Math.min(least, mu[i] * thicknessMm);
+  for (let i = 0; i < mu.length; i++) least = Math.min(least, mu[i] * thicknessMm);
   let open = 0;
   let behind = 0;
   for (let i = 0; i < mu.length; i++) {
     open += weights[i];
-    if (weights[i] > 0) behind += weights[i] * Math.exp(least - mu[i] * thicknessMm);
+    behind += weights[i] * Math.exp(least - mu[i] * thicknessMm);
   }
   return least - Math.log(behind / open);
 }
@@ -148,12 +170,11 @@ export function computeHvlMm(
   spectrum: Spectrum,
   options: { readonly material?: Material; readonly fraction?: number } = {},
 ): number {
-  checkSpectrum(spectrum);
   const { material = materials.get("aluminium"), fraction = 0.5 } = options;
   if (!(fraction > 0 && fraction < 1)) {
     throw new PhysicsError("OUT_OF_RANGE", `a kerma fraction of ${fraction}; pass a number between 0 and 1`);
   }
-  const { energiesKev, photons } = spectrum;
+  const { energiesKev, photons } = dropEmptyBins(spectrum);
   const mu = computeMuCurve(material, energiesKev);
   const kerma = photons.map(
     (count, i) => count * energiesKev[i] * computeAirEnergyAbsorption(energiesKev[i]),
@@ -217,7 +238,7 @@ export function rebinSpectrum(spectrum: Spectrum, bins: number): Spectrum {
   }
   const kept = [...sums.keys()].filter((group) => sums[group] > 0);
   return {
-    name: spectrum.name,
+    ...spectrum,
     energiesKev: Float64Array.from(kept, (group) => moments[group] / sums[group]),
     photons: Float64Array.from(kept, (group) => sums[group]),
   };

@@ -9,4 +9,6 @@ export interface Spectrum {
   readonly energiesKev: Float64Array;
   /** Photons per bin, per mAs and mm² at 1 m from the focal spot; of relative spectra any scale. */
   readonly photons: Float64Array;
+  /** What the photon numbers mean; default `"absolute"`. Relative ones say nothing per mAs, and are refused with it. */
+  readonly scale?: "absolute" | "relative";
 }
