@@ -32,6 +32,8 @@ export interface OpenedProjections {
   readonly facts: SinogramFacts;
   /** Heights of the planar slices where the scan knows them, mm. */
   readonly sliceHeightsMm?: readonly number[];
+  /** Height of the source's plane in the scan's own coordinates, mm; default 0. */
+  readonly sourceHeightMm?: number;
   /** What a person should know about how the scan was made ready. */
   readonly notes: readonly string[];
 }
@@ -77,7 +79,12 @@ export async function openProjections(
   if (isCircularScan(scan)) {
     if (choice.heightsMm !== undefined)
       throw new UsageError("--heights is for helical scans; this table stood still");
-    return { sinogram: createCircularSinogram(scan), facts, notes: [] };
+    return {
+      sinogram: createCircularSinogram(scan),
+      facts,
+      sourceHeightMm: scan.heightsMm[0],
+      notes: [],
+    };
   }
   const heights = chooseHeights(scan, choice);
   const sinogram = await rebinHelicalScan(scan, { ...work, sliceHeightsMm: heights });

@@ -23,10 +23,18 @@ export interface RunResult {
 
 /** Runs `alara` with arguments. */
 export function runAlara(...args: string[]): Promise<RunResult> {
+  return runAlaraWith({}, ...args);
+}
+
+/** Runs `alara` with further environment variables. */
+export function runAlaraWith(
+  environment: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<RunResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: ENVIRONMENT,
+      env: { ...ENVIRONMENT, ...environment },
     });
     let stdout = "";
     let stderr = "";

@@ -160,7 +160,10 @@ function createOutputGrid(opened: OpenedProjections, options: ReconstructOptions
     options.slices === undefined
       ? Math.max(1, Math.floor((high - low) / sliceSpacingMm))
       : parseWholeNumber("--slices", options.slices, { minimum: 1, maximum: 65_536 });
-  return createImageGrid(options, { slices: count, sliceSpacingMm, middleMm: (low + high) / 2, fovMm });
+  const middleMm = (low + high) / 2;
+  const placed = createImageGrid(options, { slices: count, sliceSpacingMm, middleMm, fovMm });
+  const [x, y, z] = placed.grid.originMm;
+  return { ...placed, grid: { ...placed.grid, originMm: [x, y, z + (opened.sourceHeightMm ?? 0)] } };
 }
 
 /**
