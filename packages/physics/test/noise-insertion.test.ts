@@ -160,6 +160,46 @@ describe("insertSinogramNoise", () => {
     }
   });
 
+  // 40 000 samples: the variance is known to 0.7 % (normal) or 0.9 % (few quanta) at one σ; bounds are 4 σ.
+  it.each([
+    [8, 0.25, 1],
+    [8, 0.5, 1.25],
+    [20, 0.1, 1],
+    [20, 0.25, 1.25],
+  ])(
+    "loses no variance to fractions: %f quanta at dose %f, of size %f, as line integrals",
+    (lambda, a, size) => {
+      const airQuanta = 1e5;
+      const random = createRandom(21);
+      const data = fill(0);
+      let full = 0;
+      for (let i = 0; i < data.length; i++) {
+        const quanta = Math.max(1, random.nextPoisson(lambda));
+        full += quanta / data.length;
+        data[i] = -Math.log((size * quanta) / airQuanta);
+      }
+      let fullVariance = 0;
+      for (const p of data) fullVariance += ((airQuanta * Math.exp(-p)) / size - full) ** 2 / data.length;
+      const made = insertSinogramNoise(createSinogram("line integral", geometry, 1, data), {
+        doseFraction: a,
+        airQuanta,
+        electronicNoiseQuanta: 0,
+        relativeQuantumSize: size,
+        seed: 6,
+      });
+      const { mean, variance } = measureMoments(made.counts.data);
+      const wanted = size * size * (a * a * fullVariance + a * (1 - a) * full);
+      expect(Math.abs(mean / (size * a * full) - 1)).toBeLessThan(0.02);
+      expect(Math.abs(variance / wanted - 1)).toBeLessThan(0.04);
+      // Whole quanta remain: without, line integrals' rounding would leave fractions.
+      const whole = made.counts.data.reduce(
+        (count, value) => count + (Math.abs(value / size - Math.round(value / size)) < 1e-5 ? 1 : 0),
+        0,
+      );
+      expect(whole).toBe(data.length);
+    },
+  );
+
   it("takes line integrals, air per channel and per sample alike; full dose changes nothing", () => {
     const p = 2;
     const lines = createSinogram("line integral", geometry, 1, fill(p));

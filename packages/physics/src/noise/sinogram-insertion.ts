@@ -4,7 +4,7 @@
  * does. Right from many quanta down to none; the first-order variance in the logarithm,
  * (1/a − 1) e^p/I0 + (1/a² − 1) σe² e^{2p}/I0², is what it amounts to where quanta are many.
  */
-import { createRandom, createSinogram, type ScanGeometry, type Sinogram } from "@alara/core";
+import { createRandom, createSinogram, type Random, type ScanGeometry, type Sinogram } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
 import { drawBinomial } from "./binomial.ts";
 import { checkDoseFraction, LEAST_QUANTA } from "./noise.ts";
@@ -41,19 +41,23 @@ export interface LowDoseSinogram<G extends ScanGeometry = ScanGeometry> {
   readonly clampedSamples: number;
 }
 
-/** Keeps each quantum with a probability; negative counts and fractions of a quantum are scaled. */
-function thin(counts: number, fraction: number, random: Parameters<typeof drawBinomial>[0]): number {
+/**
+ * Keeps each quantum with a probability; a fraction of a quantum is rounded at random (mean kept, variance at most
+ * a²/4 more), negative counts are scaled.
+ */
+function thin(counts: number, fraction: number, random: Random): number {
   if (counts <= 0) return fraction * counts;
   const whole = Math.floor(counts);
-  return drawBinomial(random, whole, fraction) + fraction * (counts - whole);
+  const rest = counts - whole;
+  return drawBinomial(random, rest > 0 && random.nextUniform() < rest ? whole + 1 : whole, fraction);
 }
 
 /**
  * Gives a full-dose scan the noise of a lower dose.
  *
  * Counts N of the full dose become Binomial(N, a) + N(0, (1 − a²)σe²). For N = Poisson(λ) + N(0, σe²) mean and
- * variance are those of Poisson(aλ) + N(0, σe²), and without readout noise the distribution is: the noise that the
- * full dose has is not put in again.
+ * variance are those of Poisson(aλ) + N(0, σe²) (as long as N is hardly ever negative), and without readout noise the
+ * distribution is: the noise that the full dose has is not put in again.
  *
  * @param sinogram - full dose: line integrals, or counts in quanta
  * @throws PhysicsError `OUT_OF_RANGE` for impossible doses, quanta or noise; `SHAPE_MISMATCH`; `NON_FINITE`
