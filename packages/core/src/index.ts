@@ -64,4 +64,4 @@ export {
   type WasmRunOptions,
   type WasmScratch,
 } from "./wasm-pool.ts";
-export type { WasmJob } from "./wasm-threads.ts";
+export { type WasmJob, yieldThread } from "./wasm-threads.ts";
