@@ -186,6 +186,27 @@ describe("findChannelOffset", () => {
     expect(Math.abs(found.channelOffset - offset)).toBeLessThan(0.05);
   });
 
+  it.each([1, -1])("refuses an axis beyond the search, and finds it with a longer one (%i)", (sense) => {
+    const geometry = {
+      kind: "fan-flat" as const,
+      sourceToIsoMm: 600,
+      sourceToDetectorMm: 1000,
+      channels: 220,
+      channelPitchMm: 2.4,
+      anglesRad: Float64Array.from({ length: 200 }, (_, v) => (2 * Math.PI * v) / 200),
+      channelOffset: sense * 9.5,
+    };
+    const scan = misplace(geometry, 0.01);
+    expect(() => findChannelOffset(scan, { views: 40 })).toThrow(
+      expect.objectContaining({ code: "OUT_OF_RANGE", message: expect.stringMatching(/farther than 8/) }),
+    );
+    const found = findChannelOffset(scan, { views: 40, searchChannels: 12 });
+    expect(Math.abs(found.channelOffset - sense * 9.5)).toBeLessThan(0.05);
+    // A tenth of a channel within the search is found.
+    const near = misplace({ ...geometry, channelOffset: sense * 7.9 }, 0.01);
+    expect(Math.abs(findChannelOffset(near, { views: 40 }).channelOffset - sense * 7.9)).toBeLessThan(0.05);
+  });
+
   it("refuses scans in which nothing can be found", () => {
     const fan = createScanGeometry(scanners.get("ge-lightspeed"), { views: 40, channelBinning: 8 });
     const full = projectPhantom(phantom, fan);

@@ -48,10 +48,11 @@ function sampleCubic(data: Float32Array, start: number, length: number, position
  * Finds the channel offset of the rotation axis.
  *
  * @param sinogram - line integrals of a planar scan that is not truncated; fans: a full turn of even steps
- * @throws ReconError `INCOMPLETE_TURN` (fans), `OUT_OF_RANGE`, `NON_FINITE`, `TRUNCATED`, `UNSUPPORTED_GEOMETRY` (nothing in the beam,
- *   or less than 90° of parallel views)
+ * @throws ReconError `INCOMPLETE_TURN` (fans), `OUT_OF_RANGE` (also when the axis lies beyond the search), `NON_FINITE`, `TRUNCATED`,
+ *   `UNSUPPORTED_GEOMETRY` (nothing in the beam, or less than 90° of parallel views)
  * @remarks Channels of finite width blur both partners alike; noise averages over all pairs.
- * Tested: error ≤ 0.05 channels for phantoms in fan-arc, fan-flat and parallel scans, noise included.
+ * Tested: error ≤ 0.05 channels for phantoms in fan-arc, fan-flat and parallel scans, noise included; an axis beyond
+ * the search is refused.
  */
 export function findChannelOffset(
   sinogram: Sinogram<"line integral", CentredGeometry>,
@@ -114,7 +115,8 @@ function searchRedundancy(
   const views = geometry.anglesRad.length;
   const stride = Math.max(1, Math.floor(views / mostViews));
   const viewsPerRad = (direction * views) / (2 * Math.PI);
-  // Samples that stay on the detector for every offset tried, so that all are compared over the same rays.
+  // Channels around the nominal axis: the same for every offset tried. Partners beyond the detector, where offsets are
+  // large, take its outermost sample: 0 unless the object is cut off.
   const nominal = (channels - 1) / 2 + geometry.channelOffset;
   const half = Math.min(nominal, channels - 1 - nominal) - searchChannels - 2;
   if (half < 4) {
@@ -156,11 +158,11 @@ function searchRedundancy(
     }
     return sum / count;
   };
-  // Coarse steps of half a channel, then golden sections around the best.
+  // Coarse steps of half a channel, one beyond either end, then golden sections around the best.
   const start = geometry.channelOffset - searchChannels;
   let best = start;
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i <= 4 * searchChannels; i++) {
+  for (let i = -1; i <= 4 * searchChannels + 1; i++) {
     const value = compare(start + i / 2);
     if (value < least) {
       least = value;
@@ -184,6 +186,12 @@ function searchRedundancy(
     }
   }
   const channelOffset = (a + b) / 2;
+  if (Math.abs(channelOffset - geometry.channelOffset) > searchChannels + 0.05) {
+    throw new ReconError(
+      "OUT_OF_RANGE",
+      `opposite rays agree best at the end of the search (channel offset ${channelOffset.toFixed(2)}): the axis lies farther than ${searchChannels} channels from ${geometry.channelOffset}; pass more searchChannels or a better channelOffset`,
+    );
+  }
   return { channelOffset, method: "redundancy", residual: Math.sqrt(compare(channelOffset)) };
 }
 
