@@ -13,6 +13,7 @@ import { describe, expect, it } from "vitest";
 import {
   createFbpPlan,
   estimateFbpMemory,
+  type FbpEngine,
   type FbpGeometry,
   type FbpSlabOptions,
   type FbpSource,
@@ -173,6 +174,86 @@ describe("reconstructFbpSlabs", () => {
     for (const wrong of [{ slabSlices: 0 }, { viewsPerRead: 1.5 }]) {
       await expect(collect(source, { ...options, ...wrong })).rejects.toMatchObject({ code: "OUT_OF_RANGE" });
     }
+  });
+});
+
+describe("engines that hold threads and memory", () => {
+  /** Counts how often it is opened, run while open, and disposed of. */
+  function countUses(): { readonly engine: FbpEngine; readonly uses: Record<string, number> } {
+    const uses = { opened: 0, runs: 0, disposed: 0, strayRuns: 0 };
+    const { name, estimateBytes } = referenceEngine;
+    const engine: FbpEngine = {
+      name,
+      estimateBytes,
+      run: async () => {
+        uses.strayRuns++;
+      },
+      open() {
+        uses.opened++;
+        return {
+          name,
+          estimateBytes,
+          run: async (...call) => {
+            uses.runs++;
+            await referenceEngine.run(...call);
+          },
+          dispose: () => {
+            uses.disposed++;
+          },
+        };
+      },
+    };
+    return { engine, uses };
+  }
+
+  it("are opened once for all pieces, and disposed of at the end", async () => {
+    const { engine, uses } = countUses();
+    const sinogram = projectRounds(balls, cone);
+    await collect(readFrom(sinogram), { grid, engine, slabSlices: 4, viewsPerRead: 25 });
+    expect(uses).toEqual({ opened: 1, runs: 9, disposed: 1, strayRuns: 0 });
+  });
+
+  it("are disposed of when the caller leaves early and when a piece is refused", async () => {
+    const sinogram = projectRounds(balls, cone);
+    const early = countUses();
+    for await (const slab of reconstructFbpSlabs(readFrom(sinogram), {
+      grid,
+      engine: early.engine,
+      slabSlices: 4,
+    })) {
+      expect(slab.start).toBe(0);
+      break;
+    }
+    expect(early.uses).toMatchObject({ opened: 1, disposed: 1 });
+    const refused = countUses();
+    const short = { ...readFrom(sinogram), read: () => new Float32Array(7) };
+    await expect(collect(short, { grid, engine: refused.engine })).rejects.toMatchObject({
+      code: "SHAPE_MISMATCH",
+    });
+    expect(refused.uses).toMatchObject({ opened: 1, disposed: 1 });
+  });
+
+  it("the reference engine hears an abort from a timer", async () => {
+    const sinogram = projectRounds(balls, cone);
+    const wide = createCentredGrid([40, 120, 120], [1, 1, 1]);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 5);
+    await expect(
+      reconstructFbp(sinogram, { grid: wide, engine: "reference", signal: controller.signal }),
+    ).rejects.toThrow("enough");
+    const planar = projectRounds([{ ...balls[0], shape: "cylinder" }], {
+      ...flat,
+      anglesRad: spreadAngles(600, TURN),
+    });
+    const second = new AbortController();
+    setTimeout(() => second.abort(new Error("enough")), 5);
+    await expect(
+      reconstructFbp(planar, {
+        grid: createCentredGrid([1, 300, 300], [1, 0.4, 0.4]),
+        engine: "reference",
+        signal: second.signal,
+      }),
+    ).rejects.toThrow("enough");
   });
 });
 

@@ -155,11 +155,32 @@ describe("rebinHelicalScan", () => {
     });
   }
 
+  it.each([
+    [7, 1],
+    [-7, 1],
+    [7, -1],
+    [-7, -1],
+  ] as const)("puts heights where they are: feed %i mm, sense %i", async (feedMm, sense) => {
+    // The ball spans z −19..25 around (−40, 25): its rim in slices just within and just beyond tells z from −z.
+    const scan = scanHelix({ shape: "CYLINDRICAL", shifts: [[0, 0, 0]], feedMm, turns: 9, sense });
+    const heights = [-22, -14, 21];
+    const sinogram = await rebinHelicalScan(scan, { sliceHeightsMm: heights });
+    const grid = createCentredGrid([3, 11, 11], [1, 4, 4]);
+    const image = await reconstructFbp(sinogram, { grid, window: "hann", axisOffsetMm: [-25, 40] });
+    const centre = heights.map((_, slice) => image.data[slice * 121 + 60]);
+    expect(centre[0] / 0.02).toBeCloseTo(1, 1.5);
+    expect(centre[1] / 0.015).toBeCloseTo(1, 1.5);
+    expect(centre[2] / 0.015).toBeCloseTo(1, 1.5);
+  });
+
   it("finds the feed and the range of whole turns", () => {
     const helix = measureHelix(scanHelix({ shape: "CYLINDRICAL", shifts: [[0, 0, 0]], feedMm: 7, turns: 3 }));
     expect(helix.feedPerTurnMm).toBeCloseTo(7, 6);
     expect(helix.viewsPerTurn).toBe(VIEWS);
     expect(helix.lowestSliceMm).toBeCloseTo(-7, 6);
+    const down = measureHelix(scanHelix({ shape: "CYLINDRICAL", shifts: [[0, 0, 0]], feedMm: -7, turns: 3 }));
+    expect(down.feedPerTurnMm).toBeCloseTo(-7, 6);
+    expect(down.lowestSliceMm).toBeCloseTo(-7 + 7 / VIEWS, 6);
   });
 
   it("refuses heights beyond the helix, gaps, uneven feed, and numbers that are none", async () => {

@@ -22,4 +22,17 @@ export interface FbpEngine {
    * @throws ReconError; what it threw leaves `volume` undefined
    */
   run(plan: FbpPlan, projections: Float32Array, volume: Float32Array, hooks: LongWorkOptions): Promise<void>;
+  /**
+   * Prepares a job of many runs, such as a volume made from pieces: the result keeps its threads and memory from run
+   * to run, where {@link run} alone takes fresh ones each time. Absent where runs share theirs anyway.
+   *
+   * @param plan - of the whole job; says how many threads are worth their start
+   */
+  open?(plan: FbpPlan): OpenFbpEngine;
+}
+
+/** An engine that holds threads and memory until it is disposed of. */
+export interface OpenFbpEngine extends FbpEngine {
+  /** Lets them go; later runs throw. */
+  dispose(): void;
 }

@@ -147,7 +147,7 @@ export async function* reconstructFbpSlabs(
 ): AsyncGenerator<FbpSlab, void, undefined> {
   const { geometry } = source;
   const prepared = prepareSlabs(geometry, options);
-  const { slabSlices, plan, engine } = prepared;
+  const { slabSlices, plan } = prepared;
   checkSlices(geometry, source.slices, options.grid);
   const isCone = isConeGeometry(geometry);
   const [slices] = options.grid.size;
@@ -161,26 +161,33 @@ export async function* reconstructFbpSlabs(
       total: isCone ? slabs * views : slices,
       unit: isCone ? "views" : "slices",
     });
-  for (let slab = 0; slab < slabs; slab++) {
-    const start = slab * slabSlices;
-    const end = Math.min(slices, start + slabSlices);
-    const volume = createVolume("1/mm", getSlabGrid(options.grid, start, end));
-    const slabPlan = selectPlanSlices(plan, start, end);
-    if (isCone) {
-      for (let view = 0; view < views; view += prepared.viewsPerRead) {
+  // One set of threads and one memory for all pieces: those of disposed pools are freed at the collector's leisure.
+  const opened = prepared.engine.open?.(plan);
+  const engine = opened ?? prepared.engine;
+  try {
+    for (let slab = 0; slab < slabs; slab++) {
+      const start = slab * slabSlices;
+      const end = Math.min(slices, start + slabSlices);
+      const volume = createVolume("1/mm", getSlabGrid(options.grid, start, end));
+      const slabPlan = selectPlanSlices(plan, start, end);
+      if (isCone) {
+        for (let view = 0; view < views; view += prepared.viewsPerRead) {
+          options.signal?.throwIfAborted();
+          const last = Math.min(views, view + prepared.viewsPerRead);
+          const data = await readPiece(source, prepared, options, view, last);
+          await engine.run(selectPlanViews(slabPlan, view, last), data, volume.data, quiet);
+          report(slab * views + last);
+        }
+      } else {
         options.signal?.throwIfAborted();
-        const last = Math.min(views, view + prepared.viewsPerRead);
-        const data = await readPiece(source, prepared, options, view, last);
-        await engine.run(selectPlanViews(slabPlan, view, last), data, volume.data, quiet);
-        report(slab * views + last);
+        const data = await readPiece(source, prepared, options, start, end);
+        await engine.run(slabPlan, data, volume.data, quiet);
+        report(end);
       }
-    } else {
-      options.signal?.throwIfAborted();
-      const data = await readPiece(source, prepared, options, start, end);
-      await engine.run(slabPlan, data, volume.data, quiet);
-      report(end);
+      yield { start, end, volume };
     }
-    yield { start, end, volume };
+  } finally {
+    opened?.dispose();
   }
 }
 

@@ -5,7 +5,7 @@ export {
   type FbpGeometry,
   getFanAngleRad,
 } from "./detector-line.ts";
-export type { FbpEngine } from "./engine.ts";
+export type { FbpEngine, OpenFbpEngine } from "./engine.ts";
 export { createFanFilter, type FanFilter, getDetectorNyquistPerMm } from "./fan-filter.ts";
 export { type FbpOptions, reconstructFbp } from "./fbp.ts";
 export { fbpEngines } from "./fbp-engines.ts";

@@ -1,12 +1,16 @@
 /**
  * The float64 reference engine: plan.ts, line by line, in plain TypeScript. Slow and true; every other engine is
- * tested against it.
+ * tested against it. Lets other work of the thread run now and then, so that an abort is heard.
  */
+import { yieldThread } from "@alara/core";
 import { backprojectConeView } from "./cone-backprojection.ts";
 import type { FbpEngine } from "./engine.ts";
 import { type FbpPlan, getPlanRows } from "./plan.ts";
 import { backprojectView, locatePixels } from "./planar-backprojection.ts";
 import { createPlanFilter } from "./row-filter.ts";
+
+/** Views between two pauses for other work of the thread, even. */
+const VIEWS_PER_TURN = 16;
 
 /** Bytes of the tables of the filter: two complex transforms and their twiddles. */
 function estimateFilterBytes(plan: FbpPlan): number {
@@ -26,16 +30,22 @@ export const referenceEngine: FbpEngine = {
   async run(plan, projections, volume, hooks) {
     const { geometry } = plan;
     if (geometry.kind === "cone-flat" || geometry.kind === "cone-curved") {
-      runCone(plan, geometry.rows, projections, volume, hooks);
+      await runCone(plan, geometry.rows, projections, volume, hooks);
     } else {
-      runPlanar(plan, projections, volume, hooks);
+      await runPlanar(plan, projections, volume, hooks);
     }
   },
 };
 
 type Run = Parameters<FbpEngine["run"]>;
 
-function runPlanar(plan: FbpPlan, projections: Run[1], volume: Run[2], hooks: Run[3]): void {
+/** Lets other work run, and heeds an abort. */
+async function pause({ signal }: Run[3]): Promise<void> {
+  await yieldThread();
+  signal?.throwIfAborted();
+}
+
+async function runPlanar(plan: FbpPlan, projections: Run[1], volume: Run[2], hooks: Run[3]): Promise<void> {
   const { geometry, grid, scale } = plan;
   const views = geometry.anglesRad.length;
   const perSlice = views * geometry.channels;
@@ -47,10 +57,10 @@ function runPlanar(plan: FbpPlan, projections: Run[1], volume: Run[2], hooks: Ru
   const samplesA = new Float64Array(plan.samples);
   const samplesB = new Float64Array(plan.samples);
   for (let slice = 0; slice < grid.slices; slice++) {
-    hooks.signal?.throwIfAborted();
     image.fill(0);
     const data = projections.subarray(slice * perSlice, (slice + 1) * perSlice);
     for (let a = 0; a < views; a += 2) {
+      if (a % VIEWS_PER_TURN === 0) await pause(hooks);
       const b = Math.min(a + 1, views - 1);
       filter.filterLines(data, a, b, samplesA, samplesB);
       locatePixels(plan, a, positions, weights);
@@ -64,7 +74,13 @@ function runPlanar(plan: FbpPlan, projections: Run[1], volume: Run[2], hooks: Ru
   }
 }
 
-function runCone(plan: FbpPlan, rows: number, projections: Run[1], volume: Run[2], hooks: Run[3]): void {
+async function runCone(
+  plan: FbpPlan,
+  rows: number,
+  projections: Run[1],
+  volume: Run[2],
+  hooks: Run[3],
+): Promise<void> {
   const { geometry, grid, scale } = plan;
   const views = geometry.anglesRad.length;
   const plane = grid.rows * grid.columns;
@@ -78,6 +94,7 @@ function runCone(plan: FbpPlan, rows: number, projections: Run[1], volume: Run[2
   const lineOf = (row: number): Float64Array =>
     samples.subarray((row - first) * plan.samples, (row - first + 1) * plan.samples);
   for (let view = 0; view < views; view++) {
+    if (view % VIEWS_PER_TURN === 0) await pause(hooks);
     hooks.signal?.throwIfAborted();
     for (let a = first; a < end; a += 2) {
       const b = Math.min(a + 1, end - 1);

@@ -6,7 +6,13 @@
  * Approximate: the cone angle is neglected but for the length of the path, so artifacts grow with rows and pitch
  * (ordinary up to about 16 rows); not Katsevich, not WFBP.
  */
-import { createSinogram, type FanArcGeometry, type LongWorkOptions, type Sinogram } from "@alara/core";
+import {
+  createSinogram,
+  type FanArcGeometry,
+  type LongWorkOptions,
+  type Sinogram,
+  yieldThread,
+} from "@alara/core";
 import { ReconError } from "../errors.ts";
 import { checkHelicalScan, type HelicalScan, unwrapAngles } from "./helical-scan.ts";
 
@@ -225,6 +231,8 @@ export async function rebinHelicalScan(
   const out = createSinogram("line integral", geometry, slices);
   const feed = Math.max(Math.abs(helix.feedPerTurnMm), 1e-9);
   for (let slice = 0; slice < slices; slice++) {
+    // An abort from elsewhere is heard between slices.
+    await yieldThread();
     options.signal?.throwIfAborted();
     const z = options.sliceHeightsMm[slice];
     for (let k = 0; k < viewsPerTurn; k++) {

@@ -14,6 +14,7 @@ import {
   getSliceData,
   type LongWorkOptions,
   type Volume,
+  yieldThread,
 } from "@alara/core";
 import {
   checkDoseFraction,
@@ -170,6 +171,7 @@ export async function createLowDoseSimulator(
   const fields: FieldOfView[] = [];
   const projections: Float32Array[] = [];
   for (let start = 0; start < slices; start += 4) {
+    await yieldThread();
     options.signal?.throwIfAborted();
     const images: Float32Array[] = [];
     for (let slice = start; slice < Math.min(slices, start + 4); slice++) {
@@ -264,6 +266,7 @@ export async function createLowDoseSimulator(
     const rowA = new Float64Array(filter.samples);
     const rowB = new Float64Array(filter.samples);
     for (let start = 0; start < slices; start += 4) {
+      await yieldThread();
       realisation.signal?.throwIfAborted();
       const end = Math.min(slices, start + 4);
       for (let slice = start; slice < end; slice++) {
