@@ -3,8 +3,7 @@
  * scikit-image's `iradon`, whose output must agree.
  */
 import { createCentredGrid } from "@alara/core";
-import { createFbpPlan } from "../packages/recon/src/analytic/plan.ts";
-import { createSimdEngine } from "../packages/recon/src/simd/index.ts";
+import { createFbpPlan, createSimdEngine } from "@alara/recon";
 import { summariseTimes } from "./measure.ts";
 import { startRadon } from "./peers/timed-process.ts";
 import type { BenchResult } from "./result.ts";

@@ -4,12 +4,16 @@
  * float64 TypeScript, and the cost against views, slices and pixels.
  */
 import { createCentredGrid, createWasmPool, type GridGeometry, type WasmPool } from "@alara/core";
+import {
+  createFbpPlan,
+  createPlanFilter,
+  createSimdEngine,
+  type FbpGeometry,
+  type FbpPlan,
+  referenceEngine,
+  selectPlanViews,
+} from "@alara/recon";
 import { createTemporaryFolder } from "@alara/testing";
-import type { FbpGeometry } from "../../packages/recon/src/analytic/detector-line.ts";
-import { createFbpPlan, type FbpPlan, selectPlanViews } from "../../packages/recon/src/analytic/plan.ts";
-import { referenceEngine } from "../../packages/recon/src/analytic/reference-engine.ts";
-import { createPlanFilter } from "../../packages/recon/src/analytic/row-filter.ts";
-import { createSimdEngine } from "../../packages/recon/src/simd/index.ts";
 import { measureAlternating, summariseTimes } from "../measure.ts";
 import { startPlainC, type TimedPeer } from "../peers/timed-process.ts";
 import type { BenchResult } from "../result.ts";
