@@ -244,6 +244,28 @@ describe("simd engine", () => {
     ).rejects.toThrow("no more");
   });
 
+  it("gives the same bytes run after run when opened, and ends when disposed of", async () => {
+    const { plan, data, length } = prepare(cases["cone-flat"]);
+    const once = new Float32Array(length);
+    await simdEngine.run(plan, data, once, {});
+    for (const threads of [1, 2]) {
+      const opened = createSimdEngine({ threads }).open?.(plan);
+      if (opened === undefined) throw new Error("an engine with pools of its own opens");
+      for (let run = 0; run < 3; run++) {
+        const volume = new Float32Array(length);
+        await opened.run(plan, data, volume, {});
+        expect(volume).toEqual(once);
+      }
+      opened.dispose();
+      await expect(opened.run(plan, data, new Float32Array(length), {})).rejects.toMatchObject({
+        code: "WORKER_FAILED",
+      });
+    }
+    const pool = createWasmPool({ threads: 1 });
+    expect(createSimdEngine({ pool }).open).toBeUndefined();
+    pool.dispose();
+  });
+
   it("leaves fans that are too wide for its arc tangent to the reference", async () => {
     const geometry: FbpGeometry = {
       ...{ kind: "fan-arc", sourceToIsoMm: 200, sourceToDetectorMm: 400, channels: 70 },

@@ -4,7 +4,7 @@
  * reference engine within the tolerance below.
  */
 import { chooseThreadCount, createWasmPool, type WasmPool } from "@alara/core";
-import type { FbpEngine } from "../analytic/engine.ts";
+import type { FbpEngine, OpenFbpEngine } from "../analytic/engine.ts";
 import type { FbpPlan } from "../analytic/plan.ts";
 import { referenceEngine } from "../analytic/reference-engine.ts";
 import { estimateConeBytes, runCone } from "./cone-engine.ts";
@@ -41,15 +41,23 @@ function isCone(plan: FbpPlan): boolean {
  * @remarks Agrees with the reference to 2e-4 of the largest value (float32 sample positions, 1e-4 of a sample); fans
  * wider than 0.58 rad either side are computed by the reference itself. The default thread count is the work divided by
  * 20 million interpolations, at most `navigator.hardwareConcurrency`. Results do not depend on the thread count.
- * Tested against the reference in every geometry and weighting, by thread count, and in a browser.
+ * `run` makes a pool and lets it go, `open` keeps one: the memory of a pool that was let go is freed when the garbage
+ * collector finds it.
+ * Tested against the reference in every geometry and weighting, by thread count, opened, and in a browser.
  */
 export function createSimdEngine(options: SimdEngineOptions = {}): FbpEngine {
   const chooseThreads = (plan: FbpPlan): number =>
     options.pool?.threads ??
     options.threads ??
     chooseThreadCount(plan.grid.slices * plan.grid.rows * plan.grid.columns * plan.geometry.anglesRad.length);
+  const open = (plan: FbpPlan): OpenFbpEngine => {
+    const pool = createWasmPool({ threads: chooseThreads(plan) });
+    return { ...createSimdEngine({ ...options, pool }), dispose: () => pool.dispose() };
+  };
   return {
     name: "simd",
+    // A pool that was given is kept by its owner.
+    ...(options.pool === undefined ? { open } : {}),
     estimateBytes(plan) {
       if (!isCoveredBySimd(plan)) return referenceEngine.estimateBytes(plan);
       const threads = chooseThreads(plan);
