@@ -156,5 +156,14 @@ describe("removeRings", () => {
     ]) {
       expect(() => removeRings(object, bad)).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
     }
+    const line = createVolume("HU", createCentredGrid([1, 1, 20], [1, 1, 1]));
+    expect(() => removeRings(line, { threshold: 1 })).toThrow(
+      expect.objectContaining({ code: "OUT_OF_RANGE" }),
+    );
+    const holed = createVolume("HU", createCentredGrid([1, 20, 20], [1, 1, 1]));
+    holed.data[7] = Number.NaN;
+    expect(() => removeRings(holed, { threshold: 1 })).toThrow(
+      expect.objectContaining({ code: "NON_FINITE" }),
+    );
   });
 });

@@ -111,6 +111,8 @@ describe("degradeResolution", () => {
     ] as const) {
       await expect(degradeResolution(body, wrong)).rejects.toMatchObject(reject);
     }
+    const holed = { kind: "mtf", mtf: (f: number) => (f > 0.105 ? Number.NaN : 1) } as const;
+    await expect(degradeResolution(body, { blur: holed })).rejects.toMatchObject({ code: "NON_FINITE" });
   });
 });
 

@@ -346,6 +346,11 @@ describe("degradeByMotion", () => {
         code: "OUT_OF_RANGE",
       });
     }
+    const motion = { kind: "wobble", amplitudeMm: 3 } as unknown as {
+      kind: "breathing";
+      amplitudeMm: number;
+    };
+    await expect(degradeByMotion(body, { ...SMALL, motion })).rejects.toMatchObject({ code: "OUT_OF_RANGE" });
   });
 });
 

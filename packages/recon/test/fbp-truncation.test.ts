@@ -50,6 +50,10 @@ describe("truncated projections", () => {
       ),
     });
     expect(findTruncation(projectRounds(body, full).data, full, 360)).toBeUndefined();
+    // A misspelt way out is not taken for "ignore".
+    await expect(
+      reconstructFbp(sinogram, { grid, truncation: "extrapolated" as "extrapolate" }),
+    ).rejects.toMatchObject({ code: "OUT_OF_RANGE" });
   });
 
   it("are continued by water cylinders: 20 times nearer to the truth than zeros", async () => {

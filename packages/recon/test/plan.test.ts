@@ -168,6 +168,9 @@ describe("what createFbpPlan refuses", () => {
     ["a cutoff of 0", "OUT_OF_RANGE", arc, { cutoff: 0 }],
     ["oversampling of 3", "OUT_OF_RANGE", arc, { oversampling: 3 }],
     ["an axis nowhere", "NON_FINITE", arc, { axisOffsetMm: [0, Number.NaN] }],
+    ["an axis of one number", "OUT_OF_RANGE", arc, { axisOffsetMm: [5] }],
+    ["an unknown way with displaced detectors", "OUT_OF_RANGE", arc, { detectorOffset: "weigh" }],
+    ["a window without numbers", "NON_FINITE", arc, { window: (f: number) => (f > 0.1 ? Number.NaN : 1) }],
     ["an unknown window", "UNKNOWN_NAME", arc, { window: "no-such" }],
   ];
   it.each(cases)("%s: %s", (_, code, geometry, options) => {

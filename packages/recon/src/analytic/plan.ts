@@ -112,6 +112,16 @@ export function createFbpPlan(
     throw new ReconError("OUT_OF_RANGE", `oversampling ${oversampling} is neither 1 nor 2`);
   }
   const offset = options.axisOffsetMm ?? [0, 0];
+  const mode = options.detectorOffset ?? "auto";
+  if (!["auto", "weight", "ignore"].includes(mode)) {
+    throw new ReconError("OUT_OF_RANGE", `detectorOffset "${mode}" is none of auto, weight, ignore`);
+  }
+  if (offset.length !== 2 && offset.length !== 3) {
+    throw new ReconError(
+      "OUT_OF_RANGE",
+      `axisOffsetMm has ${(offset as readonly number[]).length} numbers; pass [row, column] or [slice, row, column]`,
+    );
+  }
   if (!offset.every((mm) => Number.isFinite(mm))) {
     throw new ReconError("NON_FINITE", `axisOffsetMm [${offset.join(", ")}] is not finite`);
   }
@@ -124,12 +134,7 @@ export function createFbpPlan(
   }
   const line = createDetectorLine(geometry);
   const window = resolveRampWindow(options.window, options.cutoff);
-  const { weights, scale, scan, isDisplaced, padding } = createViewWeights(
-    geometry,
-    line,
-    grid,
-    options.detectorOffset ?? "auto",
-  );
+  const { weights, scale, scan, isDisplaced, padding } = createViewWeights(geometry, line, grid, mode);
   const width = padding[0] + geometry.channels + padding[1];
   return {
     geometry,

@@ -40,7 +40,7 @@ export function getExtension(plan: FbpPlan): TruncationExtension {
  * @param plan - of the measured geometry; says which ends are open
  * @param start - number of the first slice or view of the piece, for messages
  * @param extension - given under `"extrapolate"`: then the piece comes back on the extended geometry
- * @throws ReconError `NON_FINITE`, `TRUNCATED`
+ * @throws ReconError `NON_FINITE`, `TRUNCATED`, `OUT_OF_RANGE` for an unknown way
  */
 export function prepareProjections(
   data: Float32Array,
@@ -54,7 +54,11 @@ export function prepareProjections(
   if (extension !== undefined) {
     return extendProjections(data, geometry, extension, options.truncationMuPerMm ?? 0.02);
   }
-  if ((options.truncation ?? "refuse") !== "refuse") return data;
+  const mode = options.truncation ?? "refuse";
+  if (!["refuse", "extrapolate", "ignore"].includes(mode)) {
+    throw new ReconError("OUT_OF_RANGE", `truncation "${mode}" is none of refuse, extrapolate, ignore`);
+  }
+  if (mode !== "refuse") return data;
   const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
   const views = isCone ? data.length / (geometry.rows * geometry.channels) : geometry.anglesRad.length;
   const edge = findTruncation(data, geometry, views, getOpenSides(plan));

@@ -3,6 +3,7 @@
  * §2.2). A ramp sampled in the frequency domain would be zero at frequency 0 and bias the image by −3 %.
  */
 import { createFftPlan, nextPowerOfTwo, transformForward } from "@alara/core";
+import { ReconError } from "../errors.ts";
 import type { DetectorLine } from "./detector-line.ts";
 import type { RampWindow } from "./windows.ts";
 
@@ -18,6 +19,7 @@ export function getFilterLength(channels: number): number {
  *
  * @param window - gain over frequency at the axis
  * @returns real and even, 1/pitch in unit
+ * @throws ReconError `NON_FINITE` when the window has no finite gain somewhere
  */
 export function createRampResponse(line: DetectorLine, channels: number, window: RampWindow): Float64Array {
   const { pitch, isAngular } = line;
@@ -34,7 +36,15 @@ export function createRampResponse(line: DetectorLine, channels: number, window:
   const nyquist = 0.5 / line.pitchAtAxisMm;
   for (let k = 0; k < length; k++) {
     const cycles = Math.min(k, length - k) / length;
-    response[k] *= window(2 * cycles * nyquist, nyquist);
+    const frequency = 2 * cycles * nyquist;
+    const gain = window(frequency, nyquist);
+    if (!Number.isFinite(gain)) {
+      throw new ReconError(
+        "NON_FINITE",
+        `the window's gain at ${frequency.toFixed(4)}/mm (Nyquist ${nyquist.toFixed(4)}/mm) is ${gain}; every frequency from 0 to Nyquist needs a number`,
+      );
+    }
+    response[k] *= gain;
   }
   return response;
 }

@@ -192,7 +192,7 @@ export interface RingRemovalOptions {
  * median along its radius, limited by the threshold, then its median over the angle.
  *
  * @returns a volume of the same unit; slices each on their own
- * @throws ReconError `OUT_OF_RANGE`
+ * @throws ReconError `OUT_OF_RANGE`, `NON_FINITE`
  * Prell, Kyriakou & Kalender 2009 (Phys. Med. Biol. 54:3881), polar variant, in outline. Tested on known rings one pixel
  * wide: 39 % of their RMS is left (interpolation to polar rings and back blurs), the object changes by less than 8 %.
  */
@@ -204,6 +204,19 @@ export function removeRings<U extends Volume["unit"]>(
   const grid = createPlaneGrid(volume.geometry, options.axisOffsetMm);
   const { rows, columns, rowSpacingMm, columnSpacingMm, firstRowMm, firstColumnMm } = grid;
   const spacing = options.ringSpacingMm ?? Math.min(rowSpacingMm, columnSpacingMm);
+  if (rows < 2 || columns < 2) {
+    throw new ReconError(
+      "OUT_OF_RANGE",
+      `slices of ${rows} × ${columns} pixels show no rings; pass 2 × 2 or more`,
+    );
+  }
+  const broken = volume.data.findIndex((value) => !Number.isFinite(value));
+  if (broken >= 0) {
+    throw new ReconError(
+      "NON_FINITE",
+      `sample ${broken} is ${volume.data[broken]}; replace it, e.g. by −1000 HU`,
+    );
+  }
   if (!(threshold > 0 && spacing > 0 && Number.isInteger(sectors) && sectors >= 1)) {
     throw new ReconError(
       "OUT_OF_RANGE",

@@ -2,6 +2,7 @@
  * Motion during the turn: the object shifts, turns or breathes from view to view. The clean image is the object in its
  * resting pose. In-plane only; what moves through the slice is not modelled.
  */
+import { ReconError } from "../errors.ts";
 import { type PlaneMotion, projectMovedView } from "./affine-projection.ts";
 import {
   type ChainOptions,
@@ -72,7 +73,11 @@ export interface MotionOptions extends ChainOptions {
   readonly stillFromYMm?: number;
 }
 
-/** Pose of a kind of motion at a fraction of the turn. */
+/**
+ * Pose of a kind of motion at a fraction of the turn.
+ *
+ * @throws ReconError `OUT_OF_RANGE` for an unknown kind
+ */
 export function computePose(motion: Motion, turnFraction: number): MotionPose {
   const { course = "periodic", cycles = 1.5, phaseRad = 0, startFraction = 0.5 } = motion;
   const angle = 2 * Math.PI * cycles * turnFraction + phaseRad;
@@ -94,7 +99,10 @@ export function computePose(motion: Motion, turnFraction: number): MotionPose {
   if (motion.kind === "rotation") {
     return { rotationRad: at * motion.amplitudeRad, ...(motion.pivotMm && { pivotMm: motion.pivotMm }) };
   }
-  const { amplitudeMm, pivotYMm = 90, depthMm = 200 } = motion;
+  const { kind, amplitudeMm, pivotYMm = 90, depthMm = 200 } = motion;
+  if (kind !== "breathing") {
+    throw new ReconError("OUT_OF_RANGE", `motion "${kind}" is none of translation, rotation, breathing`);
+  }
   return { stretchY: 1 + (at * amplitudeMm) / depthMm, pivotMm: [0, pivotYMm] };
 }
 

@@ -75,10 +75,17 @@ function sinc(x: number): number {
 /**
  * Gain of a blur at a frequency, 1 at 0.
  *
- * @throws ReconError `OUT_OF_RANGE`
+ * @throws ReconError `OUT_OF_RANGE`, `NON_FINITE`
  */
 export function evaluateBlurMtf(blur: Blur, frequencyPerMm: number): number {
-  if (blur.kind === "mtf") return blur.mtf(frequencyPerMm);
+  if (blur.kind === "mtf") {
+    const gain = blur.mtf(frequencyPerMm);
+    if (Number.isFinite(gain)) return gain;
+    throw new ReconError(
+      "NON_FINITE",
+      `the blur's gain at ${frequencyPerMm.toFixed(4)}/mm is ${gain}; every frequency needs a number`,
+    );
+  }
   if (blur.kind === "gaussian") {
     checkOption("blur.fwhmMm", blur.fwhmMm, 0, 50, "mm");
     return Math.exp(-2 * (Math.PI * blur.fwhmMm * SIGMA_PER_FWHM * frequencyPerMm) ** 2);
