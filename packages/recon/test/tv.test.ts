@@ -3,7 +3,7 @@
  * reconstruction methods on one fan-beam problem.
  */
 import fs from "node:fs";
-import { createCentredGrid, createRandom } from "@alara/core";
+import { createCentredGrid, createRandom, type LinearOperator } from "@alara/core";
 import { createJosephProjector, createScanGeometry, createVolumeGrid, scanners } from "@alara/physics";
 import { describe, expect, it } from "vitest";
 import {
@@ -247,6 +247,29 @@ describe("TV reconstruction of a fan-beam scan", () => {
     expect(sart.stoppedBy).toBe("discrepancy");
     const asdTv = computeTotalVariation(asd.image, problem);
     expect(asdTv).toBeLessThan(0.9 * computeTotalVariation(sart.image, problem));
+  });
+
+  it("solves a single voxel, which has no gradient", async () => {
+    const operator: LinearOperator<Float64Array> = {
+      name: "column",
+      domainLength: 1,
+      rangeLength: 2,
+      apply: (x, out = new Float64Array(2)) => {
+        out.set([2 * x[0], x[0]]);
+        return out;
+      },
+      applyAdjoint: (y, out = new Float64Array(1)) => {
+        out[0] = 2 * y[0] + y[1];
+        return out;
+      },
+    };
+    for (const steps of ["scalar", "diagonal"] as const) {
+      const { image } = await solvePdhg(
+        { operator, data: Float64Array.of(4, 1), size: [1, 1, 1] },
+        { steps, iterations: 400, tvWeight: 1 },
+      );
+      expect(image[0]).toBeCloseTo(9 / 5, 6);
+    }
   });
 
   it("refuses bad options", async () => {

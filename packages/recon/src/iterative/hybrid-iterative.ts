@@ -14,6 +14,7 @@ import {
 import { type CountModel, checkCountModel, computeLogVariance } from "@alara/physics";
 import type { FbpGeometry } from "../analytic/detector-line.ts";
 import { type FbpOptions, reconstructFbp } from "../analytic/fbp.ts";
+import { ReconError } from "../errors.ts";
 import { solvePwls } from "./penalised-least-squares.ts";
 import { smoothRows } from "./sinogram-smoothing.ts";
 import { resolveStrengthLevel, type StrengthLevel } from "./strength-levels.ts";
@@ -45,13 +46,24 @@ export interface HybridIterativeOptions extends FbpOptions, LongWorkOptions {
   readonly seed?: number;
 }
 
-/** Variances of line integrals, from line integrals smoothed along the channels so that they vary less. */
+/**
+ * Variances of line integrals, from line integrals smoothed along the channels so that they vary less.
+ *
+ * @throws ReconError `NON_FINITE`; PhysicsError for the noise model
+ */
 export function estimateLogVariances(
   lineIntegrals: Float32Array,
   channels: number,
   noise: CountModel,
 ): Float32Array {
   checkCountModel(noise);
+  const broken = lineIntegrals.findIndex((value) => !Number.isFinite(value));
+  if (broken >= 0) {
+    throw new ReconError(
+      "NON_FINITE",
+      `line integral ${broken} is ${lineIntegrals[broken]}; repair dead channels and clamp the logarithm before reconstructing`,
+    );
+  }
   const smooth = lineIntegrals.slice();
   smoothRows(smooth, new Float32Array(smooth.length).fill(1), channels, 4);
   for (let i = 0; i < smooth.length; i++) smooth[i] = computeLogVariance(Math.max(0, smooth[i]), noise);

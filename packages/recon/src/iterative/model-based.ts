@@ -35,7 +35,7 @@ export interface ModelBasedOptions
   readonly edgePerMm?: number;
   /** Passes over the data; default 20. */
   readonly iterations?: number;
-  /** Start on the same grid; default FBP (zeros for posed geometries). */
+  /** Start on the same grid; default FBP (zeros for posed geometries and for too few or too limited views). */
   readonly initial?: Volume<"1/mm">;
   /** Called after every pass; without an objective, which would cost a projection. */
   readonly onIteration?: (state: IterationState) => void;
@@ -49,7 +49,8 @@ export interface ModelBasedOptions
  * @throws ReconError and PhysicsError as `reconstructIterative`
  * @remarks κ² = AᵀW1/Aᵀ1 makes resolution about even over the image and independent of dose; ordered subsets with
  * momentum. The object must lie within the grid.
- * Tested: noise falls with every level, the mean of flat regions stays within 1 HU, edges as stated there.
+ * Tested: noise falls with every level, the mean of flat regions stays within 1 HU, edges as stated there; scans that
+ * FBP refuses.
  */
 export async function reconstructModelBased(
   sinogram: Sinogram<"line integral">,
@@ -87,17 +88,9 @@ export async function reconstructModelBased(
         );
       }
       start.set(given.data);
-    } else if (geometry.kind !== "posed") {
-      const fbp = await reconstructFbp(
-        { ...sinogram, geometry },
-        {
-          grid,
-          window: "hann",
-          ...(options.axisOffsetMm === undefined ? {} : { axisOffsetMm: options.axisOffsetMm }),
-          ...(signal === undefined ? {} : { signal }),
-        },
-      );
-      start.set(fbp.data);
+    } else {
+      const fbp = await reconstructStart(sinogram, options);
+      if (fbp !== undefined) start.set(fbp.data);
     }
     const { image } = await solvePwls(problem, {
       strength: strength * curvature,
@@ -112,6 +105,32 @@ export async function reconstructModelBased(
     });
     return createVolume("1/mm", grid, image instanceof Float32Array ? image : Float32Array.from(image));
   }
+}
+
+/** Codes of scans that FBP cannot take, but iterations can. */
+const BEYOND_FBP: readonly string[] = ["INCOMPLETE_TURN", "UNEVEN_ANGLES", "TOO_FEW_VIEWS"];
+
+/** FBP to start from, continued beyond a detector that cuts the object off; none where FBP does not know the scan. */
+async function reconstructStart(
+  { geometry, ...scan }: Sinogram<"line integral">,
+  { grid, axisOffsetMm, signal }: ModelBasedOptions,
+): Promise<Volume<"1/mm"> | undefined> {
+  if (geometry.kind === "posed") return undefined;
+  const options = {
+    grid,
+    window: "hann",
+    ...(axisOffsetMm === undefined ? {} : { axisOffsetMm }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const sinogram = { ...scan, geometry };
+  try {
+    return await reconstructFbp(sinogram, options);
+  } catch (error) {
+    if (!(error instanceof ReconError)) throw error;
+    if (BEYOND_FBP.includes(error.code)) return undefined;
+    if (error.code !== "TRUNCATED") throw error;
+  }
+  return await reconstructFbp(sinogram, { ...options, truncation: "extrapolate" });
 }
 
 /** κ = √(AᵀW1 / Aᵀ1), 0 where no ray passes. */

@@ -77,8 +77,10 @@ export async function solvePdhg<A extends RealArray>(
   const tvWeight = await resolveTvWeight(whitened, options, x.length);
   const grid = createTvGrid(problem.size, options.axisWeights);
   const norm = await measureStepNorm(operator, data, options);
-  const nu = norm / Math.sqrt(boundGradientNormSquared(grid));
-  const radius = tvWeight / nu;
+  // A single voxel has no gradient, and no dual of it.
+  const gradientNorm = Math.sqrt(boundGradientNormSquared(grid));
+  const nu = gradientNorm > 0 ? norm / gradientNorm : 0;
+  const radius = nu > 0 ? tvWeight / nu : 0;
 
   // Steps: σ of data rows, σ of gradient rows, τ of voxels.
   const scalar = 1 / Math.hypot(norm, norm);
@@ -102,7 +104,7 @@ export async function solvePdhg<A extends RealArray>(
       largest = Math.max(largest, weight);
     });
     for (let j = 0; j < taus.length; j++) taus[j] = 1 / (ratio * (taus[j] + columnSum));
-    gradientSigma = ratio / (2 * nu * largest);
+    if (nu > 0) gradientSigma = ratio / (2 * nu * largest);
   }
 
   const dual = allocateLike(data);
