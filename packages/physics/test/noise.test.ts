@@ -5,6 +5,7 @@
 import { createCentredGrid, createRandom, createVolume } from "@alara/core";
 import { describe, expect, it } from "vitest";
 import {
+  checkCountModel,
   checkDoseFraction,
   computeAddedLogVariance,
   computeAliasedSpectrum,
@@ -52,7 +53,26 @@ describe("counts", () => {
     expect(() => checkDoseFraction(Number.NaN)).toThrow(/outside/);
     expect(() =>
       simulateCounts([1], { incidentQuanta: 0, electronicNoiseQuanta: 0 }, createRandom(1)),
-    ).toThrow();
+    ).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
+    for (const [incidentQuanta, electronicNoiseQuanta] of [
+      [Infinity, 0],
+      [Number.NaN, 0],
+      [1e5, -1],
+      [1e5, Infinity],
+    ]) {
+      expect(() => checkCountModel({ incidentQuanta, electronicNoiseQuanta })).toThrow(
+        expect.objectContaining({ code: "OUT_OF_RANGE" }),
+      );
+    }
+  });
+
+  it("refuse line integrals and counts that are not finite", () => {
+    const model = { incidentQuanta: 1e4, electronicNoiseQuanta: 2 };
+    for (const bad of [Number.NaN, Infinity, -Infinity]) {
+      const nonFinite = expect.objectContaining({ code: "NON_FINITE" });
+      expect(() => simulateCounts([0, bad], model, createRandom(1))).toThrow(nonFinite);
+      expect(() => computeLineIntegrals([5, bad], model)).toThrow(nonFinite);
+    }
   });
 });
 

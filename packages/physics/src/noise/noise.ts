@@ -22,6 +22,7 @@ export const LEAST_QUANTA = 1;
  *
  * @param lineIntegrals - unitless, any shape
  * @returns signal in quanta; may be negative through readout noise
+ * @throws PhysicsError `OUT_OF_RANGE` for impossible doses; `NON_FINITE` for line integrals that are not finite
  */
 export function simulateCounts(
   lineIntegrals: ArrayLike<number>,
@@ -31,6 +32,9 @@ export function simulateCounts(
   checkCountModel(model);
   const counts = new Float32Array(lineIntegrals.length);
   for (let i = 0; i < counts.length; i++) {
+    if (!Number.isFinite(lineIntegrals[i])) {
+      throw new PhysicsError("NON_FINITE", `line integral ${i} is ${lineIntegrals[i]}; pass finite numbers`);
+    }
     counts[i] =
       random.nextPoisson(model.incidentQuanta * Math.exp(-lineIntegrals[i])) +
       model.electronicNoiseQuanta * random.nextNormal();
@@ -41,12 +45,19 @@ export function simulateCounts(
 /**
  * Line integrals from measured quanta: p = −ln(max(N, 1) / I0).
  *
+ * @throws PhysicsError `OUT_OF_RANGE`; `NON_FINITE` for counts that are not finite
  * @remarks The clamp biases rays with only a few quanta; scanners' own handling of them is not public.
  */
 export function computeLineIntegrals(counts: ArrayLike<number>, model: CountModel): Float32Array {
   checkCountModel(model);
   const lineIntegrals = new Float32Array(counts.length);
   for (let i = 0; i < lineIntegrals.length; i++) {
+    if (!Number.isFinite(counts[i])) {
+      throw new PhysicsError(
+        "NON_FINITE",
+        `count ${i} is ${counts[i]}; remove or interpolate what is not finite first`,
+      );
+    }
     lineIntegrals[i] = -Math.log(Math.max(counts[i], LEAST_QUANTA) / model.incidentQuanta);
   }
   return lineIntegrals;
@@ -90,10 +101,13 @@ export function computeAddedLogVariance(
 
 /** @throws PhysicsError `OUT_OF_RANGE` */
 export function checkCountModel(model: CountModel): void {
-  if (!(model.incidentQuanta > 0) || !(model.electronicNoiseQuanta >= 0)) {
+  const { incidentQuanta, electronicNoiseQuanta } = model;
+  if (
+    !(incidentQuanta > 0 && electronicNoiseQuanta >= 0 && incidentQuanta + electronicNoiseQuanta < Infinity)
+  ) {
     throw new PhysicsError(
       "OUT_OF_RANGE",
-      `incidentQuanta ${model.incidentQuanta} must be > 0 and electronicNoiseQuanta ${model.electronicNoiseQuanta} ≥ 0`,
+      `incidentQuanta ${incidentQuanta} must be > 0 and electronicNoiseQuanta ${electronicNoiseQuanta} ≥ 0, both finite`,
     );
   }
 }

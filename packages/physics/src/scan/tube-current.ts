@@ -23,7 +23,7 @@ export type TubeCurrent =
        * water, both at the beam's mean energy.
        */
       readonly kind: "exposure-control";
-      /** d_ref, mm; default: the mean factor is 1, so that the mAs stated is the mAs used. */
+      /** d_ref, mm; default: the mean factor is 1 before limits, so that the mAs stated is the mAs used. */
       readonly referenceMm?: number;
       /** 1 keeps the detected quanta, ½ gives the least noise for the dose (Gies 1999); default 1. */
       readonly strength?: number;

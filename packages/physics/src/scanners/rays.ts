@@ -12,13 +12,13 @@ import {
   type ScanGeometry,
 } from "@alara/core";
 
-/** Where the focal spot is, from the nominal source. */
+/** Where the focal spot is, from the nominal source. Posed scans: along the detector's channels and rows instead. */
 export interface SourceShift {
   /** Along the tangent of the source circle, towards (−sinβ, cosβ), mm. */
   readonly tangentialMm: number;
   /** Along z, mm. */
   readonly axialMm: number;
-  /** Away from the axis, mm. */
+  /** Away from the axis, mm; poses have no axis and ignore it. Default 0. */
   readonly radialMm?: number;
 }
 

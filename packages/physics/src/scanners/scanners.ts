@@ -48,7 +48,7 @@ export const scanners: Registry<Scanner> = createRegistry<Scanner>("scanner", [
     {
       name: "siemens-flash",
       summary:
-        "Siemens Definition Flash geometry as in VITools: 900 channels × 64 rows, 1152 views; row pitch of 1 mm chosen here",
+        "Siemens Definition Flash geometry as in VITools: 900 channels × 64 rows, 1152 views; pitches of 1 mm and the offset of 1.25 channels chosen here",
       sourceToIsoMm: 575,
       sourceToDetectorMm: 1075,
       channels: 900,
@@ -147,7 +147,8 @@ export const flatPanelScanners: Registry<FlatPanelScanner> = createRegistry<Flat
       {
         ...trueBeam,
         name: "truebeam-cbct-half-fan",
-        summary: "TrueBeam cone-beam CT, half fan: panel moved 160 mm aside, full turn; 900 views",
+        summary:
+          "TrueBeam cone-beam CT, half fan: panel moved 160 mm aside (chosen here), full turn; 900 views",
         channelOffset: -160 / 0.388,
         viewsPerRotation: 900,
       },
