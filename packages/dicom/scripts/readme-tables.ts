@@ -53,8 +53,8 @@ export function createReadmeParts(): Readonly<Record<string, string>> {
     "transfer-syntaxes": createSyntaxTable(),
     formats: createFormatTable(),
     limits: createLimitTable(),
-    "example-node": quoteFile("examples/01-read-a-slice.ts"),
-    "example-series": quoteFile("examples/03-write-a-derived-series.ts"),
+    "example-node": quoteFile("examples/04-read-a-slice.ts"),
+    "example-series": quoteFile("examples/06-write-a-derived-series.ts"),
     "example-browser": quoteFile("test/browser/dropped-files.ts"),
   };
 }

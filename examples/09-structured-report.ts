@@ -1,7 +1,7 @@
 /**
  * Prints the content tree of a structured report: concepts and numbers. Free text is left out, it may name a patient.
  *
- *     node examples/06-structured-report.ts <report.dcm>
+ *     node examples/09-structured-report.ts <report.dcm>
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";

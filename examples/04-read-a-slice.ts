@@ -1,7 +1,7 @@
 /**
  * Reads one CT image and prints its size and the HU in its middle.
  *
- *     node examples/01-read-a-slice.ts <file.dcm>
+ *     node examples/04-read-a-slice.ts <file.dcm>
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";

@@ -1,7 +1,7 @@
 /**
  * Writes a derived series: every slice of the first series found, averaged with its neighbours.
  *
- *     node examples/03-write-a-derived-series.ts <folder> <output folder>
+ *     node examples/06-write-a-derived-series.ts <folder> <output folder>
  */
 import process from "node:process";
 import { createDerivedSeries, decodeVolume } from "@alara/dicom";

@@ -1,7 +1,7 @@
 /**
  * De-identifies one DICOM file and prints what was found. The key decides the pseudonyms: keep it, or throw it away.
  *
- *     node examples/05-de-identify.ts <file.dcm> <output.dcm>
+ *     node examples/08-de-identify.ts <file.dcm> <output.dcm>
  */
 import { webcrypto } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
  * Converts the first CT series of a folder to NIfTI, in HU.
  *
- *     node examples/04-convert-to-nifti.ts <folder> <output.nii.gz>
+ *     node examples/07-convert-to-nifti.ts <folder> <output.nii.gz>
  */
 import { writeFileSync } from "node:fs";
 import process from "node:process";

@@ -1,7 +1,7 @@
 /**
  * Lists the elements of a DICOM file: tag, VR, name and length, but no values, which may name a patient.
  *
- *     node examples/02-list-tags.ts <file.dcm>
+ *     node examples/05-list-tags.ts <file.dcm>
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
