@@ -418,4 +418,20 @@ describe("bad input", () => {
     ).rejects.toThrow("enough");
     expect(seen).toEqual([0]);
   });
+
+  it("lets timers run meanwhile: a scan is aborted from outside", async () => {
+    const controller = new AbortController();
+    let last = 0;
+    const wide = createScanGeometry(catsim, { views: 300 });
+    const scan = simulateScan(object, wide, mono, {
+      ...noiseless,
+      signal: controller.signal,
+      onProgress: ({ done, total }) => {
+        last = done / total;
+      },
+    });
+    setTimeout(() => controller.abort(new Error("from outside")), 0);
+    await expect(scan).rejects.toThrow("from outside");
+    expect(last).toBeLessThan(0.9);
+  });
 });

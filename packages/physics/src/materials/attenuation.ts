@@ -163,7 +163,7 @@ function interpolate(substance: TabulatedSubstance, energyKev: number): number {
  * @param energyKev - 1..20000 keV (hydroxyapatite from 5 keV)
  * @throws PhysicsError `ENERGY_OUT_OF_TABLE`, `BAD_MATERIAL`
  * NISTIR 5632 eq. 2. Tested against spot values of the tables, both sides of K edges, and compounds against the
- * mixture of their elements (≤ 0.06 %).
+ * mixture of their elements (≤ 0.06 % from 10 keV).
  * @remarks Straight lines lie above convex curves: between rows 60 and 80 keV µ of cortical bone is up to 1 % high,
  * of water 0.4 %.
  */

@@ -13,6 +13,7 @@ import {
   isPlanarGeometry,
   type LongWorkOptions,
   type ScanGeometry,
+  yieldThread,
 } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
 import { computeMuCurve } from "../materials/attenuation.ts";
@@ -127,6 +128,9 @@ function createSubRays(geometry: ScanGeometry, acquisition: Acquisition): SubRay
     },
   };
 }
+
+/** After so many rays timers and events get their turn, so that the scan can be aborted and progress be shown. */
+const RAYS_PER_TURN = 20_000;
 
 /** Every how many channels the thickest ray of a view is looked for. */
 const THICKNESS_STEP = 8;
@@ -287,8 +291,16 @@ export async function prepareScan<G extends ScanGeometry>(
   const sampleMean = new Float64Array(bins);
   let airVariance = 0;
   const isFixed = hasFixedBeam(geometry);
+  const raysPerCell = slices * views * subRays.count;
+  let raysOfTurn = 0;
   for (let row = 0; row < rows; row++) {
     for (let c = 0; c < channels; c++) {
+      raysOfTurn += raysPerCell;
+      if (raysOfTurn > RAYS_PER_TURN) {
+        raysOfTurn = 0;
+        await yieldThread();
+        options.signal?.throwIfAborted();
+      }
       if ((row * channels + c) % 64 === 0) {
         options.signal?.throwIfAborted();
         options.onProgress?.({
