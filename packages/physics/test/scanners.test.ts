@@ -43,6 +43,45 @@ describe("presets", () => {
     expect(geometry.sourceToDetectorMm).toBeGreaterThan(geometry.sourceToIsoMm);
   });
 
+  // tomography.md §2.9: source to axis and to detector, channels × pitch, offset, rows × pitch, views. Only what it states.
+  it.each([
+    ["ge-lightspeed", 541, 949.075, 888, 1.0239, 1.25, 64, 1.0964, 984],
+    ["catsim", 540, 950, 900, 1, 0.25, 16, 1, 1000],
+    ["siemens-force", 595, 1085.6, 880, 1, 1.25, undefined, undefined, 1160],
+    ["siemens-flash", 575, 1075, 900, undefined, undefined, 64, undefined, 1152],
+    ["truebeam-cbct", 1000, 1500, 1024, 0.388, 0, 768, 0.388, undefined],
+    ["tigre-cbct", 1000, 1536, 512, 0.8, 0, 512, 0.8, undefined],
+    ["rtk-test", 600, 1200, 128, 4, 0, 128, 4, 180],
+    ["ctsim-kv", 1000, 1500, 360, 0.768, 0, undefined, undefined, 720],
+    ["ctsim-mv", 1000, 1500, 360, 0.784, 0, undefined, undefined, 720],
+    ["micro-helsinki", 410.66, 553.74, undefined, 0.05, 0, undefined, 0.05, undefined],
+  ] as const)(
+    "%s has the published dimensions",
+    (name, iso, detector, channels, pitch, offset, rows, rowPitch, views) => {
+      const scanner = scanners.has(name) ? scanners.get(name) : flatPanelScanners.get(name);
+      const published = {
+        sourceToIsoMm: iso,
+        sourceToDetectorMm: detector,
+        channels,
+        channelPitchMm: pitch,
+        channelOffset: offset,
+        rows,
+        rowPitchMm: rowPitch,
+        viewsPerRotation: views,
+      };
+      for (const [key, value] of Object.entries(published)) {
+        if (value !== undefined) expect([key, scanner[key as keyof typeof published]]).toEqual([key, value]);
+      }
+    },
+  );
+
+  it("magnifies 1.3, 1.8 and 3.3 times in the rotating micro-CT", () => {
+    for (const magnification of [1.3, 1.8, 3.3]) {
+      const { sourceToDetectorMm, sourceToIsoMm } = flatPanelScanners.get(`micro-gantry-${magnification}`);
+      expect(sourceToDetectorMm / sourceToIsoMm).toBeCloseTo(magnification, 12);
+    }
+  });
+
   it("has rows of 0.625 mm at the axis in the GE scanner, and the Helsinki data's 560 merged channels", () => {
     const cone = createConeCurvedGeometry(scanners.get("ge-lightspeed"));
     expect(cone.rows).toBe(64);
