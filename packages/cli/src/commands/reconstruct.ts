@@ -241,6 +241,9 @@ async function reconstruct(
   if (options.enhance && options.format !== undefined && options.format !== "dicom") {
     throw new UsageError("--enhance writes DICOM; leave out --format");
   }
+  if (options.enhance && chooseOutputFormat(options.output) !== "dicom") {
+    throw new UsageError("--enhance writes a folder of DICOM; name one with -o");
+  }
   for (const [name, value] of [
     ["--enhance-method", options.enhanceMethod],
     ["--enhance-model", options.enhanceModel],
