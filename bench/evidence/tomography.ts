@@ -1,6 +1,6 @@
 /**
  * What tomography.md says about the accuracy of simulation and reconstruction, measured: interior bias of FBP and FDK,
- * what FDK loses off the plane of the source, adjoints, exact sinograms, spectra, HU, beam hardening, low-dose insertion,
+ * what FDK loses off the plane of the source, redundancy weights, adjoints, exact sinograms, spectra, HU, beam hardening, low-dose insertion,
  * closed forms of noise and sharpness, and the optimum of the TV solvers. All of it is computed with the packages' own
  * functions; no data are needed. Random numbers have fixed seeds. About a minute and a half on 2 cores; scikit-image is
  * compared with where Python has it.
@@ -9,6 +9,7 @@
  */
 import type { BenchResult } from "../result.ts";
 import { studyAdjoints } from "./tomography/adjoints.ts";
+import { studyFilterFacts } from "./tomography/filter-facts.ts";
 import { studyHardening } from "./tomography/hardening.ts";
 import { studyInteriorBias } from "./tomography/interior-bias.ts";
 import { studyLowDose } from "./tomography/low-dose.ts";
@@ -25,6 +26,7 @@ const LIMIT = 1e-4;
 const parts = {
   bias: studyInteriorBias,
   "off-plane": studyOffPlane,
+  filter: studyFilterFacts,
   adjoints: studyAdjoints,
   "shepp-logan": studySheppLogan,
   spectra: studySpectra,

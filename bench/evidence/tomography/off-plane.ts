@@ -14,7 +14,7 @@ const MU = 0.02;
 const HEIGHTS_MM = [0, 5, 10, 15, 20, 30];
 const CENTRE: readonly [number, number] = [12, -7];
 const VIEWS = 240;
-const source = { sourceToIsoMm: 1000, sourceToDetectorMm: 1500, channelOffset: 0.25, rowOffset: 0 };
+const source = { sourceToIsoMm: 1000, sourceToDetectorMm: 1500, channelOffset: 0.25, rowOffset: 0.5 };
 
 function createGeometry(
   kind: ConeGeometry["kind"],
@@ -52,21 +52,20 @@ function measureInside(
   });
 }
 
-/** A ball of 70 mm on the plane of the source: its slices at the heights, at least 12 mm inside. */
+/** A ball of 70 mm on the plane of the source: the slices at ± each height, at least 12 mm inside. */
 async function measureLargeBall(kind: ConeGeometry["kind"]): Promise<number[]> {
   const sinogram = projectValuePhantom(
     createRound("ball", [...CENTRE, 0], 70, MU),
     createGeometry(kind, 200, 1.6, 54, 4.6),
   );
   const spacing = [5.1, 5.3] as const;
-  const grid = createCentredGrid([7, 24, 24], [5, ...spacing]);
+  const heights = Array.from({ length: 13 }, (_, k) => (k - 6) * 5);
   const { data } = await reconstructFbp(sinogram, {
-    grid,
-    axisOffsetMm: [-15, 0, 0],
+    grid: createCentredGrid([13, 24, 24], [5, ...spacing]),
     engine: "reference",
   });
-  const all = measureInside(data, [24, 24], spacing, [0, 5, 10, 15, 20, 25, 30], CENTRE, 58);
-  return HEIGHTS_MM.map((z) => all[z / 5]);
+  const all = measureInside(data, [24, 24], spacing, heights, CENTRE, 58);
+  return HEIGHTS_MM.map((z) => (all[6 + z / 5] + all[6 - z / 5]) / 2);
 }
 
 /**
@@ -120,7 +119,7 @@ export async function studyOffPlane(): Promise<EvidencePart> {
     const large = await measureLargeBall(kind);
     const small: number[] = [];
     for (const height of HEIGHTS_MM) small.push(await measureSmallBall(kind, height));
-    rows.push([`${kind}, ball of 70 mm on the plane, slice at z`, ...large.map(formatSmall)]);
+    rows.push([`${kind}, ball of 70 mm on the plane, slices at ±z`, ...large.map(formatSmall)]);
     rows.push([`${kind}, ball of 10 mm centred at z`, ...small.map(formatSmall)]);
     onPlane.push(large[0]);
     smallOnPlane.push(small[0]);
