@@ -29,15 +29,18 @@ import { SHEPP_LOGAN_MASS, SHEPP_LOGAN_OFFSETS, SHEPP_LOGAN_TABLE } from "./shep
 const D = 4;
 const SDD = 7;
 
-/** Geometry of one view at source angle β that has, in channel 2, the ray of angle γ (odd channels, offset 0.25). */
+/** Offset towards the ray of angle γ, so that the outer channel on its side lies 0.75 channels from the central ray. */
+const offsetFor = (gamma: number): number => (gamma < 0 ? -0.25 : 0.25);
+
+/** Geometry of one view at source angle β whose outer channel on its side (2, or 0 for γ < 0) has the ray of angle γ. */
 const makeTurning = {
   "fan-arc": (beta: number, gamma: number): FanArcGeometry => ({
     kind: "fan-arc",
     sourceToIsoMm: D,
     sourceToDetectorMm: SDD,
     channels: 3,
-    channelOffset: 0.25,
-    channelPitchRad: gamma === 0 ? 0.1 : gamma / 0.75,
+    channelOffset: offsetFor(gamma),
+    channelPitchRad: gamma === 0 ? 0.1 : Math.abs(gamma) / 0.75,
     anglesRad: Float64Array.of(beta),
   }),
   "fan-flat": (beta: number, gamma: number): FanFlatGeometry => ({
@@ -45,8 +48,8 @@ const makeTurning = {
     sourceToIsoMm: D,
     sourceToDetectorMm: SDD,
     channels: 3,
-    channelOffset: 0.25,
-    channelPitchMm: gamma === 0 ? 0.1 : (SDD * Math.tan(gamma)) / 0.75,
+    channelOffset: offsetFor(gamma),
+    channelPitchMm: gamma === 0 ? 0.1 : (SDD * Math.tan(Math.abs(gamma))) / 0.75,
     anglesRad: Float64Array.of(beta),
   }),
   "cone-flat": (beta: number, gamma: number): ConeFlatGeometry => ({
@@ -65,7 +68,7 @@ const makeTurning = {
   }),
   posed: (beta: number, gamma: number): PosedGeometry => {
     const [c, s] = [Math.cos(beta), Math.sin(beta)];
-    const pitch = gamma === 0 ? 0.1 : SDD * Math.tan(gamma);
+    const pitch = gamma === 0 ? 0.1 : SDD * Math.tan(Math.abs(gamma));
     const poses = new Float64Array(POSE_LENGTH);
     poses.set([D * c, D * s, 0, (D - SDD) * c, (D - SDD) * s, 0, pitch * -s, pitch * c, 0, 0, 0, 0.2]);
     return { kind: "posed", channels: 3, rows: 3, poses };
@@ -111,14 +114,15 @@ describe("the Shepp–Logan table to 1e-9", () => {
           const gamma = Math.asin(s / D);
           const beta = (degrees * Math.PI) / 180 - Math.PI / 2 + gamma;
           const geometry = makeTurning[kind](beta, gamma);
-          // The table's ray runs through channel 2 for s ≠ 0, else through the central ray's place.
-          const channel = s !== 0 ? 2 : kind === "posed" ? 1 : 1.25;
+          // The table's ray runs through an outer channel for s ≠ 0, else through the central ray's place.
+          const outer = s > 0 ? 2 : 0;
+          const channel = s !== 0 ? outer : kind === "posed" ? 1 : 1.25;
           createRayCaster(geometry).cast(0, middleRow(geometry), channel, ray);
           expect(Math.abs(projector.integrate(ray) - row[i])).toBeLessThan(1e-9);
           if (s === 0) return;
           const sinogram = projectValuePhantom(phantom, geometry);
           expect(sinogram.geometry).toBe(geometry);
-          expect(Math.abs(sinogram.data[middleRow(geometry) * 3 + 2] - row[i])).toBeLessThan(1e-7);
+          expect(Math.abs(sinogram.data[middleRow(geometry) * 3 + outer] - row[i])).toBeLessThan(1e-7);
         });
       }
     });
@@ -184,7 +188,7 @@ describe("projectValuePhantom", () => {
     sourceToDetectorMm: 600,
     channels: 24,
     channelPitchMm: 4,
-    channelOffset: 0.25,
+    channelOffset: offsetFor(gamma),
     rows: 20,
     rowPitchMm: 5,
     rowOffset: -0.5,

@@ -7,12 +7,9 @@ import { dropEmptyBins } from "../spectra/measures.ts";
 import type { Spectrum } from "../spectra/spectrum.ts";
 import { computeMuCurve, computeMuPerMm } from "./attenuation.ts";
 import type { Material } from "./material.ts";
+import { materials } from "./materials.ts";
 
-const WATER: Material = {
-  name: "water",
-  densityGPerCm3: 1,
-  components: [{ substance: "water_liquid", weightFraction: 1 }],
-};
+const WATER = materials.get("water");
 
 /**
  * HU of a material at one energy.

@@ -88,9 +88,9 @@ const list: readonly Material[] = [
   ...[100, 200, 400, 800, 1200].map((mg) =>
     createHydroxyapatiteInsert(`hydroxyapatite-resin-${mg}`, mg, epoxyResin),
   ),
-  // Gypsum CaSO4·2H2O: the crystal has 2.32 g/cm³; set plaster of casts is porous, 1.0 here.
+  // Gypsum CaSO4·2H2O: the crystal has 2.32 g/cm³; set plaster is porous, casts have 1.1 to 1.3.
   createCompound("gypsum", 2.32, { Ca: 1, S: 1, O: 6, H: 4 }),
-  createCompound("plaster", 1, { Ca: 1, S: 1, O: 6, H: 4 }),
+  createCompound("plaster", 1.2, { Ca: 1, S: 1, O: 6, H: 4 }),
 
   // Metals.
   createPureMaterial("aluminium", "element_Al"),

@@ -7,7 +7,8 @@
  */
 import { createRegistry, type Registry } from "@alara/core";
 import { PhysicsError } from "../errors.ts";
-import type { Material } from "../materials/material.ts";
+import { materials } from "../materials/materials.ts";
+import { withDensity } from "../materials/mixtures.ts";
 import { computeNormalTail } from "../noise/normal-tail.ts";
 import type { Filter } from "../spectra/measures.ts";
 
@@ -49,15 +50,10 @@ export interface PhotonCountingDetector extends DetectorBase {
 /** A detector. */
 export type ScanDetector = EnergyIntegratingDetector | PhotonCountingDetector;
 
-const pure = (name: string, substance: string, densityGPerCm3: number): Material => ({
-  name,
-  densityGPerCm3,
-  components: [{ substance, weightFraction: 1 }],
-});
-
-const GADOLINIUM_OXYSULFIDE = pure("gadolinium oxysulfide", "gadolinium_oxysulfide", 7.44);
-const CESIUM_IODIDE = pure("cesium iodide", "cesium_iodide", 4.51);
-const CADMIUM_TELLURIDE = pure("cadmium telluride", "cadmium_telluride", 5.85);
+const GADOLINIUM_OXYSULFIDE = materials.get("gadolinium-oxysulfide");
+const CESIUM_IODIDE = materials.get("cesium-iodide");
+/** The crystal's density; NIST's table states 6.2. */
+const CADMIUM_TELLURIDE = withDensity(materials.get("cadmium-telluride"), 5.85);
 
 /** Gain and readout noise of CatSim's defaults. */
 const CATSIM_READOUT = { electronsPerKev: 17, electronicNoiseElectrons: 3500 } as const;

@@ -11,7 +11,6 @@ import {
   createMixture,
   createSolution,
   HYDROXYAPATITE_DENSITY_G_PER_CM3,
-  withDensity,
 } from "../../materials/mixtures.ts";
 
 /** Names in {@link tissues}. */
@@ -74,8 +73,8 @@ export const tissues: Readonly<Record<TissueName, Material>> = {
     [softTissue, 0.85],
     [adipose, 0.15],
   ]),
-  /** Set plaster at 1.2 g/cm³ (casts have 1.1 to 1.3): about 720 HU at 70 keV. */
-  plaster: withDensity(materials.get("gypsum"), 1.2, { name: "plaster cast" }),
+  /** Set plaster: about 720 HU at 70 keV. */
+  plaster: materials.get("plaster"),
   /** Ti-6Al-4V with its vanadium counted as titanium, 4.43 g/cm³. */
   titanium: createCompound("titanium alloy", 4.43, { Ti: 94, Al: 6 }, { amounts: "weights" }),
   steel: materials.get("stainless-steel"),
