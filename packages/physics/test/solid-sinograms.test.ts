@@ -188,7 +188,7 @@ describe("projectValuePhantom", () => {
     sourceToDetectorMm: 600,
     channels: 24,
     channelPitchMm: 4,
-    channelOffset: offsetFor(gamma),
+    channelOffset: 0.25,
     rows: 20,
     rowPitchMm: 5,
     rowOffset: -0.5,
