@@ -168,7 +168,15 @@ describe("findChannelOffset", () => {
       anglesRad: Float64Array.from({ length: 300 }, (_, v) => (-2 * Math.PI * v) / 300),
       channelOffset: offset,
     };
-    expect(Math.abs(findChannelOffset(misplace(geometry, 0.01)).channelOffset - offset)).toBeLessThan(0.05);
+    const scan = misplace(geometry, 0.01);
+    const found = findChannelOffset(scan).channelOffset;
+    expect(Math.abs(found - offset)).toBeLessThan(0.05);
+    // Angles as files have them, within one turn.
+    const written = geometry.anglesRad.map(
+      (angle) => angle + 1 - 2 * Math.PI * Math.floor((angle + 1) / (2 * Math.PI)),
+    );
+    const wrapped = { ...scan, geometry: { ...scan.geometry, anglesRad: written } };
+    expect(findChannelOffset(wrapped).channelOffset).toBeCloseTo(found, 6);
   });
 
   it.each([

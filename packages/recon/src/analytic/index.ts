@@ -31,5 +31,6 @@ export { computeOffsetWeight, computeOverlapWeight, computeParkerWeight } from "
 export { referenceEngine } from "./reference-engine.ts";
 export { createPlanFilter, createRowFilter, type PlanFilter, type RowFilter } from "./row-filter.ts";
 export { findTruncation, type TruncatedEdge, type TruncationMode } from "./truncation.ts";
+export { unwrapAngles } from "./view-sampling.ts";
 export type { DetectorOffsetMode } from "./view-weights.ts";
 export { cutWindow, type RampWindow, rampWindows } from "./windows.ts";

@@ -61,13 +61,15 @@ function sampleUnordered(angles: Float64Array, period: number): ViewSampling {
   };
 }
 
-/** Angles that were written modulo a turn, made continuous: no step is more than half a turn. */
-function unwrapAngles(anglesRad: Float64Array): Float64Array {
+/**
+ * Angles that were written modulo a turn, made continuous: no step is more than half a turn, one of exactly half a
+ * turn keeps its sign. Golden-angle and bit-reversed orders come out as some sweep of the same angles modulo a turn.
+ */
+export function unwrapAngles(anglesRad: Float64Array): Float64Array {
   const turn = 2 * Math.PI;
   const out = Float64Array.from(anglesRad);
   for (let k = 1; k < out.length; k++) {
     const step = anglesRad[k] - anglesRad[k - 1];
-    // A step of exactly half a turn keeps its sign.
     out[k] =
       out[k - 1] + (Math.abs(step) > Math.PI * (1 + 1e-9) ? step - turn * Math.round(step / turn) : step);
   }

@@ -6,6 +6,7 @@
  */
 import type { FanArcGeometry, FanFlatGeometry, ParallelGeometry, Sinogram } from "@alara/core";
 import { createDetectorLine, getFanAngleRad } from "../analytic/detector-line.ts";
+import { unwrapAngles } from "../analytic/view-sampling.ts";
 import { ReconError } from "../errors.ts";
 
 /** Scans whose axis can be looked for. */
@@ -47,7 +48,8 @@ function sampleCubic(data: Float32Array, start: number, length: number, position
 /**
  * Finds the channel offset of the rotation axis.
  *
- * @param sinogram - line integrals of a planar scan that is not truncated; fans: a full turn of even steps
+ * @param sinogram - line integrals of a planar scan that is not truncated; fans: a full turn of even steps,
+ *   angles continuous or modulo a turn
  * @throws ReconError `INCOMPLETE_TURN` (fans), `OUT_OF_RANGE` (also when the axis lies beyond the search), `NON_FINITE`, `TRUNCATED`,
  *   `UNSUPPORTED_GEOMETRY` (nothing in the beam, or less than 90° of parallel views)
  * @remarks Channels of finite width blur both partners alike; noise averages over all pairs.
@@ -58,7 +60,8 @@ export function findChannelOffset(
   sinogram: Sinogram<"line integral", CentredGeometry>,
   options: RotationCentreOptions = {},
 ): RotationCentre {
-  const { geometry, slices } = sinogram;
+  const { slices } = sinogram;
+  const geometry = { ...sinogram.geometry, anglesRad: unwrapAngles(sinogram.geometry.anglesRad) };
   const { slice = slices >> 1, searchChannels = 8, views: mostViews = 180 } = options;
   const views = geometry.anglesRad.length;
   if (!(Number.isInteger(slice) && slice >= 0 && slice < slices)) {

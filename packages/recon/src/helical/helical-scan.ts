@@ -3,6 +3,7 @@
  * spot, in the conventions of core's scan-geometry.ts. `CtProjections` of `@alara/dicom` has this shape.
  */
 import { type ConeGeometry, createSinogram, type Sinogram } from "@alara/core";
+import { unwrapAngles } from "../analytic/view-sampling.ts";
 import { ReconError } from "../errors.ts";
 
 /** See the file's comment. */
@@ -31,16 +32,6 @@ export interface HelicalScan {
   readonly focalSpotShifts: Float64Array;
   /** Line integrals `[view][row][channel]`. */
   readonly data: Float32Array;
-}
-
-/** Angles as one continuous sweep: steps are taken into (−π, π]. */
-export function unwrapAngles(anglesRad: Float64Array): Float64Array {
-  const out = Float64Array.from(anglesRad);
-  for (let v = 1; v < out.length; v++) {
-    const step = anglesRad[v] - anglesRad[v - 1];
-    out[v] = out[v - 1] + step - 2 * Math.PI * Math.round(step / (2 * Math.PI));
-  }
-  return out;
 }
 
 /** @throws ReconError `SHAPE_MISMATCH`, `NON_FINITE`, `OUT_OF_RANGE` */

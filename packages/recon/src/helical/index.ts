@@ -4,7 +4,6 @@ export {
   createCircularSinogram,
   type HelicalScan,
   isCircularScan,
-  unwrapAngles,
 } from "./helical-scan.ts";
 export {
   type HelixFacts,

@@ -13,8 +13,9 @@ import {
   type Sinogram,
   yieldThread,
 } from "@alara/core";
+import { unwrapAngles } from "../analytic/view-sampling.ts";
 import { ReconError } from "../errors.ts";
-import { checkHelicalScan, type HelicalScan, unwrapAngles } from "./helical-scan.ts";
+import { checkHelicalScan, type HelicalScan } from "./helical-scan.ts";
 
 /** Options of {@link rebinHelicalScan}. */
 export interface RebinHelicalOptions extends LongWorkOptions {
