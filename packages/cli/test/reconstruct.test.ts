@@ -138,6 +138,21 @@ describe("places", () => {
       scan("s2", nifti, "--unit", "HU", ...args),
     ]);
     expect(readFileSync(a).equals(readFileSync(b))).toBe(true);
+    // The same object, stored as [column from the right][slice from the head][row]: sagittal, turned over.
+    const other = createVolume("HU", {
+      size: [size, 2, size],
+      spacingMm: [2, 3, 2],
+      originMm: [95, -95, 1.5],
+      direction: { slice: [-1, 0, 0], row: [0, 0, -1], column: [0, 1, 0] },
+    });
+    for (let i = 0; i < volume.data.length; i++) {
+      const [slice, row, column] = [Math.floor(i / size ** 2), Math.floor(i / size) % size, i % size];
+      other.data[((size - 1 - column) * 2 + (1 - slice)) * size + row] = volume.data[i];
+    }
+    const [turned] = volumeFormats.get("nii.gz").write(other, { baseName: "turned" });
+    writeFileSync(folder.resolve("turned.nii.gz"), turned.bytes);
+    const c = await scan("s3", folder.resolve("turned.nii.gz"), "--unit", "HU", ...args);
+    expect(readFileSync(c).equals(readFileSync(a))).toBe(true);
     const out = folder.resolve("back");
     await runJson("reconstruct", a, "--size", "96", "--fov", "192", "--window", "ram-lak", "-o", out);
     const back = await readFolder(out);

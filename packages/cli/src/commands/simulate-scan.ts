@@ -37,6 +37,7 @@ import { openSeries } from "../input.ts";
 import { chooseMemoryLimit, MEMORY_HELP } from "../simulation/memory-limit.ts";
 import { choosePhantom, isPhantomName } from "../simulation/phantom-choice.ts";
 import { chooseGeometry, chooseScanner, chooseSpectrum, listScanners } from "../simulation/scan-choice.ts";
+import { alignToScanner } from "../simulation/scanner-axes.ts";
 import { CODE_VERSION } from "../version.ts";
 import { openHuVolume } from "../volumes.ts";
 
@@ -186,14 +187,20 @@ async function openObject(
   if (opened === undefined && options.unit !== undefined) {
     throw new UsageError("--unit is for volume files, but the input is DICOM, which states its unit");
   }
-  const { volume, notes } = opened
+  const { volume: stored, notes } = opened
     ? makeOrthogonal(opened.volume, context)
     : await readSeriesVolume(await openSeries(object, { ...context, ...choice }), {
         ...context,
         orthogonal: true,
       });
   for (const note of notes) printNote(`! ${note}`);
-  requireHu(volume);
+  requireHu(stored);
+  const { volume, leanRad } = alignToScanner(stored);
+  if (leanRad > 0.01) {
+    printNote(
+      `! the images lean ${((180 * leanRad) / Math.PI).toFixed(1)}° away from the scanner's axes; they are scanned as if they did not`,
+    );
+  }
   const [slices] = volume.geometry.size;
   return {
     scanned: createVoxelScannedObject(createVoxelPhantom(volume), slices === 1 ? { isEndless: true } : {}),
