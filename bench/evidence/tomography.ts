@@ -1,9 +1,9 @@
 /**
  * What tomography.md says about the accuracy of simulation and reconstruction, measured: interior bias of FBP and FDK,
- * what FDK loses off the plane of the source, redundancy weights, adjoints, exact sinograms, spectra, HU, beam hardening, low-dose insertion,
- * closed forms of noise and sharpness, and the optimum of the TV solvers. All of it is computed with the packages' own
- * functions; no data are needed. Random numbers have fixed seeds. About a minute and a half on 2 cores; scikit-image is
- * compared with where Python has it.
+ * what FDK loses off the plane of the source, ramp and redundancy weights, adjoints, exact sinograms, spectra, HU, beam
+ * hardening, low-dose insertion, closed forms of noise and sharpness, and the optimum of the TV solvers. All of it is
+ * computed with the packages' own functions; no data are needed. Random numbers have fixed seeds. About a minute on 2
+ * cores; scikit-image is compared with where Python has it.
  *
  * `ALARA_PARTS=spectra,hu npm run evidence tomography` runs some parts alone; the target then counts as missed.
  */
