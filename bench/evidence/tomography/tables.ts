@@ -42,9 +42,9 @@ export function deviate(value: number, wanted: number): number {
   return Math.abs(value / wanted - 1);
 }
 
-/** The largest magnitude, 0 of none; NaN when there is one. */
+/** The largest magnitude; 0 of none, NaN when there is one. */
 export function findLargest(values: readonly number[]): number {
-  return values.reduce((most, value) => (Math.abs(value) <= most ? most : Math.abs(value)), 0);
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
 
 /** A part as text. */

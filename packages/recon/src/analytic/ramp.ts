@@ -1,6 +1,6 @@
 /**
  * The ramp filter's gain, from taps in the spatial domain (Kak & Slaney 1988, eq. 3.61 and 3.100; tomography.md
- * §2.2). A ramp sampled in the frequency domain would be zero at frequency 0 and bias the image by −3 %.
+ * §2.2). A ramp sampled in the frequency domain would be zero at frequency 0 and lower the mean by percents.
  */
 import { createFftPlan, nextPowerOfTwo, transformForward } from "@alara/core";
 import { ReconError } from "../errors.ts";
