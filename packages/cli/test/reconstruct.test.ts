@@ -71,6 +71,22 @@ function measureCentroid(image: Volume, leastHu: number): readonly number[] {
   return sums.map((sum) => sum / total);
 }
 
+/** Middle of a ball of 12 mm in a long cylinder of water around the axis; both attenuate 0.02/mm. */
+const BALL = [13, -17, 33] as const;
+
+/** Line integral through {@link BALL} and its cylinder. */
+function integrateBody(ray: Float64Array): number {
+  const chord = ([x, y, z]: readonly number[], radius: number, isBall: boolean): number => {
+    const p = [ray[0] - x, ray[1] - y, isBall ? ray[2] - z : 0];
+    const d = [ray[3], ray[4], isBall ? ray[5] : 0];
+    const dd = d[0] ** 2 + d[1] ** 2 + d[2] ** 2;
+    const pd = p[0] * d[0] + p[1] * d[1] + p[2] * d[2];
+    const root = pd ** 2 - dd * (p[0] ** 2 + p[1] ** 2 + p[2] ** 2 - radius ** 2);
+    return root > 0 ? (2 * Math.sqrt(root)) / dd : 0;
+  };
+  return 0.02 * (chord([0, 0, 0], 80, false) + chord(BALL, 12, true));
+}
+
 describe("places", () => {
   it("puts a cone-beam volume off the middle where the object is, in DICOM and NIfTI", async () => {
     const ball = createVolume("HU", createCentredGrid([24, 48, 48], [2, 2, 2]));
@@ -169,26 +185,7 @@ describe("places", () => {
     const helix = folder.resolve("helix");
     const [turns, perTurn, feedMm] = [4, 120, 8];
     const views = Array.from({ length: turns * perTurn }, (_, view) => view);
-    // A long cylinder of water around the axis, a ball of twice its attenuation in it.
-    const place = [13, -17, 33] as const;
-    const chord = (
-      x: number,
-      y: number,
-      z: number,
-      ray: Float64Array,
-      radius: number,
-      isBall: boolean,
-    ): number => {
-      const p = [ray[0] - x, ray[1] - y, isBall ? ray[2] - z : 0];
-      const d = [ray[3], ray[4], isBall ? ray[5] : 0];
-      const dd = d[0] ** 2 + d[1] ** 2 + d[2] ** 2;
-      const pd = p[0] * d[0] + p[1] * d[1] + p[2] * d[2];
-      const root = pd ** 2 - dd * (p[0] ** 2 + p[1] ** 2 + p[2] ** 2 - radius ** 2);
-      return root > 0 ? (2 * Math.sqrt(root)) / dd : 0;
-    };
-    const integrate = (ray: Float64Array): number =>
-      0.02 * (chord(0, 0, 0, ray, 80, false) + chord(...place, ray, 12, true));
-    writeCtProjections(helix, integrate, {
+    writeCtProjections(helix, integrateBody, {
       geometry: {
         kind: "cone-curved",
         sourceToIsoMm: 595,
@@ -213,12 +210,42 @@ describe("places", () => {
     expect(image.geometry.originMm[2]).toBeCloseTo(21, 6);
     const found = measureCentroid(image, 300);
     for (const axis of [0, 1, 2])
-      expect(Math.abs(found[axis] - place[axis])).toBeLessThan(axis === 2 ? 1 : 0.3);
+      expect(Math.abs(found[axis] - BALL[axis])).toBeLessThan(axis === 2 ? 1 : 0.3);
     expect(Math.abs(measureMean(image, 3, 31, 46, 1) - 1000)).toBeLessThan(60);
     expect(Math.abs(measureMean(image, 3, 60, 30))).toBeLessThan(20);
     const short = await runAlara("reconstruct", helix, "-o", folder.resolve("no"), "--views", "1..60");
     expect(short).toMatchObject({ code: 1 });
     expect(short.stderr).not.toContain("UNEXPECTED");
+  });
+
+  it("takes DICOM-CT-PD of a table that stands still, at the table's height", async () => {
+    const still = folder.resolve("still");
+    const anglesRad = Float64Array.from({ length: 120 }, (_, view) => (2 * Math.PI * view) / 120);
+    writeCtProjections(still, integrateBody, {
+      geometry: {
+        kind: "cone-curved",
+        sourceToIsoMm: 595,
+        sourceToDetectorMm: 1085.6,
+        channels: 160,
+        channelPitchRad: 2.2 / 1085.6,
+        channelOffset: 0.25,
+        rows: 20,
+        rowPitchMm: 4,
+        rowOffset: 0,
+        anglesRad,
+      },
+      heightsMm: anglesRad.map(() => 30),
+      muWaterPerMm: 0.02,
+    });
+    const out = folder.resolve("still-out");
+    const grid = ["--size", "80", "--fov", "160", "--slice-spacing", "2", "--slices", "16"];
+    expect(await runJson("reconstruct", still, "-o", out, ...grid)).toMatchObject({
+      geometry: "cone-curved",
+    });
+    const image = await readFolder(out);
+    expect(image.geometry.originMm[2]).toBeCloseTo(15, 6);
+    const found = measureCentroid(image, 300);
+    for (const axis of [0, 1, 2]) expect(Math.abs(found[axis] - BALL[axis])).toBeLessThan(0.5);
   });
 });
 

@@ -85,7 +85,12 @@ describe("sinogram files", () => {
         const bytes = writeSinogram(sinogram);
         expect(isSinogram(bytes)).toBe(true);
         expect(await readSinogram(bytes)).toEqual({ sinogram, facts: {} });
-        const facts = { muWaterPerMm: 0.0193, incidentQuanta: 1e5, electronicNoiseQuanta: 0 };
+        const facts = {
+          muWaterPerMm: 0.0193,
+          incidentQuanta: 1e5,
+          electronicNoiseQuanta: 0,
+          sliceSpacingMm: 2.5,
+        };
         expect(await readSinogram(writeSinogram(sinogram, facts))).toEqual({ sinogram, facts });
         expect(() => writeSinogram(sinogram, { muWaterPerMm: 0 })).toThrow(/muWaterPerMm/);
         expect(writeSinogram(sinogram)).toEqual(bytes);
