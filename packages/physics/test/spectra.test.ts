@@ -347,6 +347,10 @@ describe("spectra as text", () => {
     const spectrum = spectra.get("ct-80").create();
     const read = parseSpectrumCsv(formatSpectrumCsv(spectrum), { name: spectrum.name });
     expect(read).toEqual(spectrum);
+    const relative = spectra.get("mv-2.5").create();
+    const { name, scale } = relative;
+    expect(scale).toBe("relative");
+    expect(parseSpectrumCsv(formatSpectrumCsv(relative), { name, scale })).toEqual(relative);
   });
 
   it("may have headers, comments, other separators and changing steps", () => {

@@ -23,7 +23,8 @@ export interface ScanGeometryOptions {
   readonly startAngleRad?: number;
   /**
    * The angle that is scanned, rad; `"full"` is 2π and `"short"` π + twice the largest ray angle (Parker 1982).
-   * Default `"full"`. Views start at `startAngleRad` and are arc/views apart.
+   * Default `"full"`. Views start at `startAngleRad` and are arc/views apart; of arcs without stated `views`, the
+   * scanner's own angle apart (2π over its views per rotation).
    */
   readonly arc?: "full" | "short" | number;
   /** Added to the arc, rad; default 0. */

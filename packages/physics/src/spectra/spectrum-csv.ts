@@ -21,11 +21,16 @@ function fail(line: number, problem: string): never {
  *
  * @param text - see the file's comment
  * @param options.name - of the spectrum; default `"spectrum"`
+ * @param options.scale - what the photon numbers are: `"absolute"` (default), per mAs and mm² at 1 m, or `"relative"`;
+ *   most files are relative, the text does not say it
  * @throws PhysicsError `BAD_SPECTRUM`, naming line and value: missing or further columns, no number, negative or
  *   non-finite photons, energies that do not ascend, holes, outside 1..20000 keV, nothing at all
  * Tested: written spectra come back bit for bit.
  */
-export function parseSpectrumCsv(text: string, options: { readonly name?: string } = {}): Spectrum {
+export function parseSpectrumCsv(
+  text: string,
+  options: { readonly name?: string; readonly scale?: Spectrum["scale"] } = {},
+): Spectrum {
   const energies: number[] = [];
   const photons: number[] = [];
   const lines: number[] = [];
@@ -84,10 +89,11 @@ export function parseSpectrumCsv(text: string, options: { readonly name?: string
     name: options.name ?? "spectrum",
     energiesKev: Float64Array.from(energies),
     photons: Float64Array.from(photons),
+    ...(options.scale && { scale: options.scale }),
   };
 }
 
-/** Writes a spectrum as text that {@link parseSpectrumCsv} reads back bit for bit (the name is not kept). */
+/** Writes a spectrum as text that {@link parseSpectrumCsv} reads back bit for bit (name and scale are not kept). */
 export function formatSpectrumCsv(spectrum: Spectrum): string {
   const rows = [...spectrum.energiesKev].map((energy, i) => `${energy},${spectrum.photons[i]}`);
   return `energy_keV,photons\n${rows.join("\n")}\n`;
