@@ -1,7 +1,7 @@
 /**
  * What the tests of degradations share: small images, a small scan, and measures of faults.
  */
-import { createCentredGrid, createRandom } from "@alara/core";
+import { createCentredGrid, createRandom, type GridGeometry, type Volume } from "@alara/core";
 import { createRandomBodyPhantom, createWaterCylinder, voxelizePhantom } from "@alara/physics";
 import type { DegradedPair } from "../src/index.ts";
 
@@ -9,10 +9,13 @@ import type { DegradedPair } from "../src/index.ts";
 export const SMALL = { views: 246, channelBinning: 4 } as const;
 export const SIZE = 64;
 export const PIXEL = 6;
-export const GRID = createCentredGrid([1, SIZE, SIZE], [3, PIXEL, PIXEL]);
+export const GRID: GridGeometry = createCentredGrid([1, SIZE, SIZE], [3, PIXEL, PIXEL]);
 
-export const body = voxelizePhantom(createRandomBodyPhantom(createRandom(5), { region: "chest" }), GRID);
-export const water = voxelizePhantom(createWaterCylinder({ radiusMm: 120 }), GRID);
+export const body: Volume<"HU"> = voxelizePhantom(
+  createRandomBodyPhantom(createRandom(5), { region: "chest" }),
+  GRID,
+);
+export const water: Volume<"HU"> = voxelizePhantom(createWaterCylinder({ radiusMm: 120 }), GRID);
 
 export function subtract(pair: DegradedPair): Float64Array {
   return Float64Array.from(pair.degraded.data, (value, i) => value - pair.clean.data[i]);
@@ -28,8 +31,8 @@ export function rms(values: ArrayLike<number>): number {
 export function meanWhere(
   values: ArrayLike<number>,
   isIn: (x: number, y: number) => boolean,
-  size = SIZE,
-  pixel = PIXEL,
+  size: number = SIZE,
+  pixel: number = PIXEL,
 ): number {
   let sum = 0;
   let count = 0;

@@ -157,7 +157,7 @@ export function createFbpPlan(
 }
 
 /** The window of a name or function, squeezed to `cutoff`. */
-export function resolveRampWindow(window: string | RampWindow = "ram-lak", cutoff = 1): RampWindow {
+function resolveRampWindow(window: string | RampWindow = "ram-lak", cutoff = 1): RampWindow {
   return cutWindow(typeof window === "function" ? window : rampWindows.get(window), cutoff);
 }
 

@@ -23,7 +23,7 @@ export interface TruncationOptions {
 }
 
 /** The ends of the detector where data must fall to 0: not the shorter side of a displaced one. */
-export function getOpenSides(plan: FbpPlan): readonly ("first" | "last")[] {
+function getOpenSides(plan: FbpPlan): readonly ("first" | "last")[] {
   if (plan.padding[0] > 0) return ["last"];
   return plan.padding[1] > 0 ? ["first"] : ["first", "last"];
 }
@@ -77,7 +77,7 @@ export function prepareProjections(
  * @param start - number of the first slice (planar) or view (cone) in `data`, for the message
  * @throws ReconError `NON_FINITE`
  */
-export function checkFiniteProjections(data: Float32Array, geometry: FbpGeometry, start: number): void {
+function checkFiniteProjections(data: Float32Array, geometry: FbpGeometry, start: number): void {
   // The sum is finite when every sample is: float32 samples cannot overflow a float64 sum.
   let sum = 0;
   for (let i = 0; i < data.length; i++) sum += data[i];

@@ -22,7 +22,7 @@ export interface BeamHardeningOptions extends ChainOptions, BeamOptions {
 }
 
 /** The attenuation of one slice on the chain's grid as a volume of HU. */
-export function renderPaddedSlice(chain: DegradationChain, slice: number): Volume<"HU"> {
+function renderPaddedSlice(chain: DegradationChain, slice: number): Volume<"HU"> {
   const { grid, muWaterPerMm } = chain;
   const geometry = createCentredGrid(
     [1, grid.rows, grid.columns],

@@ -46,7 +46,8 @@ export type Motion = MotionCourse &
   (
     | {
         readonly kind: "translation";
-        readonly amplitudeMm: number /** From +x to +y; default 0. */;
+        readonly amplitudeMm: number;
+        /** From +x to +y; default 0. */
         readonly directionRad?: number;
       }
     | {
@@ -69,7 +70,7 @@ export type Motion = MotionCourse &
 export interface MotionOptions extends ChainOptions {
   /** A kind of motion, or the pose at each fraction of the turn. */
   readonly motion: Motion | ((turnFraction: number) => MotionPose);
-  /** What lies at this height y (from the axis, mm) or lower stays still, as the table does; default nothing. */
+  /** What lies at y ≥ this stays still, as the table does (y from the axis, mm, growing with rows); default nothing. */
   readonly stillFromYMm?: number;
 }
 

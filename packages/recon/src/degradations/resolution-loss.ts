@@ -28,7 +28,11 @@ import {
 
 /** A blur in the plane. */
 export type Blur =
-  | { readonly kind: "gaussian" /** Full width at half maximum, mm. */; readonly fwhmMm: number }
+  | {
+      readonly kind: "gaussian";
+      /** Full width at half maximum, mm. */
+      readonly fwhmMm: number;
+    }
   | {
       readonly kind: "system";
       /** Width of the focal spot, mm. */
@@ -39,7 +43,8 @@ export type Blur =
       readonly magnification?: number;
     }
   | {
-      readonly kind: "mtf" /** Gain at a frequency in 1/mm, 1 at 0. */;
+      readonly kind: "mtf";
+      /** Gain at a frequency in 1/mm, 1 at 0. */
       readonly mtf: (frequencyPerMm: number) => number;
     };
 

@@ -90,7 +90,7 @@ export function chooseSubsetCount(method: IterativeMethod, views: number, wanted
 }
 
 /** The samples of some views of a stack `[stack][view][sample]`, in the problem's precision. */
-export function gatherViews(
+function gatherViews(
   data: RealArray,
   views: number,
   selected: readonly number[],

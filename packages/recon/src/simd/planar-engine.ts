@@ -30,7 +30,7 @@ const BAND_ROWS = 16;
 export const PLACE_BYTES = 768;
 
 /** Functions of the kernel by geometry. */
-export const PLANAR_FUNCTIONS = {
+const PLANAR_FUNCTIONS = {
   parallel: "backprojectParallel",
   "fan-arc": "backprojectFanArc",
   "fan-flat": "backprojectFanFlat",
