@@ -156,6 +156,38 @@ describe("alara simulate scan", () => {
     expect((await spread("quarter", "--dose-fraction", "0.25")) / (await spread("full"))).toBeCloseTo(2, 0.8);
   });
 
+  it("lowers the dose of projections afterwards to the noise of a scan at that dose", async () => {
+    const args = ["water", "--energy", "70", "--quanta", "4e5"];
+    const [clean, low] = [
+      await scan("clean", ...args, "--no-noise"),
+      await scan("low", ...args, "--dose-fraction", "0.1"),
+    ];
+    await scan("whole", ...args);
+    const whole = folder.resolve("whole", "scan.sino.npz");
+    const facts = await runJson(
+      "simulate",
+      "low-dose",
+      whole,
+      "-o",
+      folder.resolve("thin"),
+      "--dose-fraction",
+      "0.1",
+    );
+    expect(facts).toMatchObject({ doseFraction: 0.1, incidentQuanta: 4e4, clampedSamples: 0 });
+    const thin = await openSinogram(folder.resolve("thin", "scan.sino.npz"));
+    expect(thin.facts).toMatchObject({ incidentQuanta: 4e4, muWaterPerMm: clean.facts.muWaterPerMm });
+    const spread = ({ sinogram }: StoredSinogram): number =>
+      Math.sqrt(
+        sinogram.data.reduce((sum, p, i) => sum + (p - clean.sinogram.data[i]) ** 2, 0) /
+          sinogram.data.length,
+      );
+    // 6660 samples each, noise dominated by the middle: good to 2 % (one standard deviation).
+    expect(spread(thin) / spread(low)).toBeGreaterThan(0.92);
+    expect(spread(thin) / spread(low)).toBeLessThan(1.08);
+    const refused = await runAlara("simulate", "low-dose", whole, "-o", folder.resolve("no"), "--unit", "HU");
+    expect(refused).toMatchObject({ code: 2 });
+  });
+
   it("takes spectra of a file, micro-CT, and cones", async () => {
     const csv = folder.resolve("own.csv");
     writeFileSync(csv, "keV,photons\n40,1\n60,3\n80,2\n100,1\n");

@@ -1,14 +1,15 @@
-/** `alara simulate low-dose <in> -o <dir>`: the series as a lower dose would have given it. */
+/** `alara simulate low-dose <in> -o <dir>`: the series or the projections as a lower dose would have given them. */
 
 import { getSliceData, type Unit } from "@alara/core";
-import { decodeVolume, findTransferSyntax, TRANSFER_SYNTAX_UID } from "@alara/dicom";
-import { createOutputFolder } from "@alara/dicom/node";
+import { decodeVolume, findTransferSyntax, TRANSFER_SYNTAX_UID, writeSinogram } from "@alara/dicom";
+import { createOutputFolder, isSinogramPath, openSinogram } from "@alara/dicom/node";
+import { insertSinogramNoise } from "@alara/physics";
 import { createLowDoseSimulator } from "@alara/recon";
 import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseSeriesChoice, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printResult, runCommand, UsageError } from "../context.ts";
 import { UNIT_NAMES } from "../convert-volume.ts";
-import { openSeries } from "../input.ts";
+import { CliError, openSeries } from "../input.ts";
 import { createSeriesWriter, createVolumeWriter } from "../subjects.ts";
 import { describeCode } from "../version.ts";
 import { openHuVolume } from "../volumes.ts";
@@ -35,8 +36,11 @@ interface LowDoseCommandOptions {
 export function addSimulateLowDoseCommand(simulate: Command): void {
   simulate
     .command("low-dose")
-    .description("insert the noise of a lower dose into a reconstructed CT series")
-    .argument("<in>", "DICOM folder of the full-dose series, or a volume file in Hounsfield units")
+    .description("insert the noise of a lower dose into a reconstructed CT series, or into projections")
+    .argument(
+      "<in>",
+      "DICOM folder of the full-dose series, a volume file in Hounsfield units, or a sinogram file",
+    )
     .requiredOption("-o, --output <dir>", "output folder; must not exist or be empty")
     .option("--dose-fraction <number>", "dose relative to the input, 0.02 to 1", "0.25")
     .option("--seed <number>", "seed of the noise", "1")
@@ -69,6 +73,10 @@ async function simulateLowDose(
   const realisation = parseWholeNumber("--realisation", options.realisation, { minimum: 0 });
   const choice = parseSeriesChoice(options.series);
   const dateTime = parseMoment(options.date);
+  if (await isSinogramPath(input)) {
+    await simulateLowDoseSinogram(input, options, context, { doseFraction, seed, realisation });
+    return;
+  }
   const folder = await createOutputFolder(options.output);
   try {
     const opened = await openHuVolume(input, options.unit);
@@ -128,6 +136,52 @@ async function simulateLowDose(
       context,
       `${result.slices} slices at ${100 * doseFraction} % dose → ${folder.path}\nnoise of the input ${calibration.sigmaHu.toFixed(1)} HU; ${Math.round(calibration.incidentQuanta)} quanta per channel and view at full dose`,
       result,
+    );
+  } finally {
+    await folder.dispose();
+  }
+}
+
+/** Where the projections are there: quanta are thinned, which is exact from many quanta down to none. */
+async function simulateLowDoseSinogram(
+  input: string,
+  options: LowDoseCommandOptions,
+  context: CommandContext,
+  choice: { readonly doseFraction: number; readonly seed: number; readonly realisation: number },
+): Promise<void> {
+  for (const [name, value] of [
+    ["--series", options.series],
+    ["--unit", options.unit],
+    ["--compression", options.compression === "uncompressed" ? undefined : options.compression],
+  ]) {
+    if (value !== undefined) throw new UsageError(`${name} is for images, but the input is a sinogram file`);
+  }
+  const { sinogram, facts } = await openSinogram(input);
+  const { incidentQuanta, electronicNoiseQuanta = 0 } = facts;
+  if (sinogram.unit !== "line integral" || incidentQuanta === undefined) {
+    throw new CliError(
+      "INPUT_NOT_READABLE",
+      "a lower dose needs line integrals and the quanta per sample without an object (incidentQuanta), which the file does not hold",
+    );
+  }
+  const folder = await createOutputFolder(options.output);
+  try {
+    const lowDose = insertSinogramNoise(sinogram, {
+      ...choice,
+      airQuanta: incidentQuanta,
+      electronicNoiseQuanta,
+    });
+    const quanta = incidentQuanta * choice.doseFraction;
+    await folder.writeFile(
+      "scan.sino.npz",
+      writeSinogram(lowDose.lineIntegrals, { ...facts, incidentQuanta: quanta }),
+    );
+    await folder.commit();
+    const { clampedSamples } = lowDose;
+    printResult(
+      context,
+      `${sinogram.data.length} samples at ${100 * choice.doseFraction} % dose, ${Math.round(quanta)} quanta per sample in air → ${folder.path}/scan.sino.npz`,
+      { folder: folder.path, ...choice, incidentQuanta: quanta, clampedSamples },
     );
   } finally {
     await folder.dispose();
