@@ -326,11 +326,11 @@ describe("bookkeeping", () => {
   });
 
   it("reports progress, stops when asked and refuses impossible numbers", async () => {
-    const volume = repeatPhantom(5, 48, 5);
+    const volume = repeatPhantom(12, 48, 5);
     const simulator = await createLowDoseSimulator(volume, { seed: 7, scanner, noise: given });
     const seen: number[] = [];
     await simulator.noise(0.5, { onProgress: ({ done }) => seen.push(done) });
-    expect(seen).toEqual([4, 5]);
+    expect(seen).toEqual([8, 12]);
     const controller = new AbortController();
     const onProgress = (): void => controller.abort(new Error("enough"));
     await expect(simulator.noise(0.5, { onProgress, signal: controller.signal })).rejects.toThrow("enough");

@@ -8,8 +8,10 @@
  * hardening, and iterative reconstruction's non-linearity.
  */
 import {
+  chooseThreadCount,
   createRandom,
   createVolume,
+  createWasmPool,
   type FanArcGeometry,
   getSliceData,
   type LongWorkOptions,
@@ -31,9 +33,10 @@ import {
   scanners,
 } from "@alara/physics";
 import { createFanFilter, getDetectorNyquistPerMm } from "../analytic/fan-filter.ts";
+import { createFbpPlan, type FbpPlan } from "../analytic/plan.ts";
 import type { RampWindow } from "../analytic/windows.ts";
 import { ReconError } from "../errors.ts";
-import { createFastBackprojector } from "../simd/fan-backprojection-simd.ts";
+import { createSimdEngine } from "../simd/simd-engine.ts";
 import { createCoarseGrid, createCoarseImage, type FieldOfView, findFieldOfView } from "./field-of-view.ts";
 import { createLogNoise, type LogNoise } from "./log-noise.ts";
 import {
@@ -111,6 +114,9 @@ export interface LowDoseSimulator {
 
 /** Attenuation of water at 70 keV, 1/mm (NIST). */
 export const MU_WATER_70KEV_PER_MM = 0.0193;
+
+/** Slices whose noise is back-projected together. */
+const BATCH_SLICES = 8;
 
 /** Views and channels of the projection that gives the variance are this many times fewer. */
 const COARSE_FACTOR = 4;
@@ -252,54 +258,65 @@ export async function createLowDoseSimulator(
     };
   }
   const weights = computeSliceWeights(calibration.sliceCorrelation);
-  const backprojector = createFastBackprojector(geometry, grid, filter);
 
   projections.forEach((lineIntegrals, slice) => {
     steadyFewQuanta(lineIntegrals, coarse, Math.log(calibration.incidentQuantaPerSlice[slice]));
   });
 
+  const planNoise = (count: number): FbpPlan =>
+    createFbpPlan(
+      geometry,
+      { ...volume.geometry, size: [count, rows, columns] },
+      {
+        window: createNoiseWindow(window),
+        oversampling: 2,
+        axisOffsetMm: options.axisOffsetMm ?? [0, 0],
+        detectorOffset: "ignore",
+      },
+    );
+
   const makeNoise = async (logNoise: LogNoise, realisation: RealisationOptions): Promise<Volume<"HU">> => {
     const result = createVolume("HU", volume.geometry);
     const draw = createWhiteNoise(options.seed, realisation.realisation ?? 0, geometry, weights);
     const logQuanta = new Float64Array(coarse.anglesRad.length * coarse.channels);
-    const noise = new Float32Array(views * geometry.channels);
-    const rowA = new Float64Array(filter.samples);
-    const rowB = new Float64Array(filter.samples);
-    for (let start = 0; start < slices; start += 4) {
-      await yieldThread();
-      realisation.signal?.throwIfAborted();
-      const end = Math.min(slices, start + 4);
-      for (let slice = start; slice < end; slice++) {
-        const logIncident = Math.log(calibration.incidentQuantaPerSlice[slice]);
-        for (let i = 0; i < logQuanta.length; i++) logQuanta[i] = logIncident - projections[slice][i];
-        draw(slice, noise);
-        shapeNoise(noise, geometry, logQuanta, coarse, logNoise);
-        for (let v = 0; v < views; v += 2) {
-          const w = Math.min(v + 1, views - 1);
-          filter.filterPair(
-            noise.subarray(v * geometry.channels, (v + 1) * geometry.channels),
-            noise.subarray(w * geometry.channels, (w + 1) * geometry.channels),
-            rowA,
-            rowB,
-          );
-          backprojector.loadView(slice - start, v, rowA);
-          if (w > v) backprojector.loadView(slice - start, w, rowB);
+    const batch = Math.min(slices, BATCH_SLICES);
+    const perSlice = views * geometry.channels;
+    const noise = new Float32Array(batch * perSlice);
+    const plane = rows * columns;
+    const pool = createWasmPool({ threads: chooseThreadCount(slices * plane * views) });
+    try {
+      for (let start = 0; start < slices; start += batch) {
+        await yieldThread();
+        realisation.signal?.throwIfAborted();
+        const end = Math.min(slices, start + batch);
+        const drawn = noise.subarray(0, (end - start) * perSlice);
+        for (let slice = start; slice < end; slice++) {
+          const own = drawn.subarray((slice - start) * perSlice, (slice - start + 1) * perSlice);
+          const logIncident = Math.log(calibration.incidentQuantaPerSlice[slice]);
+          for (let i = 0; i < logQuanta.length; i++) logQuanta[i] = logIncident - projections[slice][i];
+          draw(slice, own);
+          shapeNoise(own, geometry, logQuanta, coarse, logNoise);
         }
-      }
-      backprojector.run(joinSpans(fields.slice(start, end), rows));
-      for (let slice = start; slice < end; slice++) {
-        const out = getSliceData(result, slice);
-        backprojector.readImage(slice - start, (huPerMu * Math.PI) / views, out);
-        const { spans, paddingHu } = fields[slice];
-        const original = getSliceData(volume, slice);
-        for (let r = 0; r < rows; r++) {
-          for (let c = 0; c < columns; c++) {
-            const i = r * columns + c;
-            if (c < spans[2 * r] || c >= spans[2 * r + 1] || original[i] === paddingHu) out[i] = 0;
+        const images = result.data.subarray(start * plane, end * plane);
+        const spans = joinSpans(fields.slice(start, end), rows);
+        const work = realisation.signal === undefined ? {} : { signal: realisation.signal };
+        await createSimdEngine({ pool, spans }).run(planNoise(end - start), drawn, images, work);
+        for (let slice = start; slice < end; slice++) {
+          const out = getSliceData(result, slice);
+          const { spans: own, paddingHu } = fields[slice];
+          const original = getSliceData(volume, slice);
+          for (let r = 0; r < rows; r++) {
+            for (let c = 0; c < columns; c++) {
+              const i = r * columns + c;
+              const isInside = c >= own[2 * r] && c < own[2 * r + 1] && original[i] !== paddingHu;
+              out[i] = isInside ? huPerMu * out[i] : 0;
+            }
           }
         }
+        realisation.onProgress?.({ phase: "inserting noise", done: end, total: slices, unit: "slices" });
       }
-      realisation.onProgress?.({ phase: "inserting noise", done: end, total: slices, unit: "slices" });
+    } finally {
+      pool.dispose();
     }
     return result;
   };

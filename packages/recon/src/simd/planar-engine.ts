@@ -27,7 +27,7 @@ const FILTER_VIEWS = 32;
 /** Image rows per back-projection job. */
 const BAND_ROWS = 16;
 /** Bytes per thread that the back-projection kernel keeps places and weights in. */
-export const PLACE_BYTES = 768;
+const PLACE_BYTES = 768;
 
 /** Functions of the kernel by geometry. */
 const PLANAR_FUNCTIONS = {
