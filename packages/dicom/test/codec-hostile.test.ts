@@ -36,6 +36,22 @@ function mutate(bytes: Uint8Array, random: Random): Uint8Array {
 }
 
 describe("damaged frames", () => {
+  it("of JPEG that name a DC table that is not there are refused, whatever they say of the spectrum", async () => {
+    const uid = "1.2.840.10008.1.2.4.50";
+    const item = golden.cases.find((candidate) => candidate.uid === uid);
+    if (item === undefined) throw new Error("no baseline JPEG among the golden frames");
+    const bytes = new Uint8Array(Buffer.from(item.encoded, "base64"));
+    const scan = bytes.findIndex((value, at) => value === 0xff && bytes[at + 1] === 0xda);
+    const components = bytes[scan + 4];
+    bytes[scan + 6] = 0x30 | (bytes[scan + 6] & 15);
+    for (const spectralStart of [0, 1]) {
+      bytes[scan + 5 + 2 * components] = spectralStart;
+      await expect(
+        transferSyntaxes.get(uid).decodeFrame?.(bytes, { ...item.format, frames: 1 }),
+      ).rejects.toMatchObject({ code: "INVALID_COMPRESSED_DATA" });
+    }
+  });
+
   it("give pixels or a coded error, each within a second", { timeout: 600_000 }, async () => {
     const random = createRandom(20261121);
     const full = process.env.ALARA_FULL !== undefined;

@@ -101,7 +101,8 @@ export function decodeDctScan(
   frame: CoefficientFrame,
 ): { readonly end: number; readonly blocks: number } {
   const decodeBlock = chooseBlockDecoder(scan, header);
-  const needsDc = scan.spectralStart === 0 && scan.high === 0;
+  // Sequential scans hold whole blocks whatever their spectral selection says.
+  const needsDc = header.process === "sequential" || (scan.spectralStart === 0 && scan.high === 0);
   const needsAc = header.process === "sequential" || scan.spectralStart > 0;
   const targets = scan.components.map(({ index, dcTable, acTable }): ScanPlane => {
     const dc = tables.dc[dcTable];

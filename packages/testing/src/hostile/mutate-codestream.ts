@@ -28,7 +28,7 @@ export function findSegments(bytes: Uint8Array): Segment[] {
       at++;
       continue;
     }
-    const length = WITHOUT_LENGTH.has(code) ? 0 : bytes[at + 2] * 256 + bytes[at + 3];
+    const length = WITHOUT_LENGTH.has(code) ? 0 : (bytes[at + 2] ?? 0) * 256 + (bytes[at + 3] ?? 0);
     const end = Math.min(bytes.length, at + 2 + length);
     segments.push({ code, start: at, end });
     at = Math.max(end, at + 2);
