@@ -12,11 +12,20 @@ import {
   volumeFormats,
 } from "@alara/dicom";
 import { createOutputFolder, requireNoFile } from "@alara/dicom/node";
+import { Option } from "commander";
 import { UsageError } from "./context.ts";
 import { writeVolume, writeVolumeAsCt } from "./convert-volume.ts";
 
 /** `"dicom"` or a volume format. */
 export type OutputFormat = string;
+
+/** `--format` of the commands that write images. */
+export function createFormatOption(): Option {
+  return new Option(
+    "--format <name>",
+    "output format (default: by the extension; a folder means DICOM)",
+  ).choices(["dicom", ...volumeFormats.names]);
+}
 
 /**
  * The format of an output path: by its extension, a name without one is a folder of DICOM.

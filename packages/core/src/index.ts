@@ -37,6 +37,7 @@ export {
   countViews,
   type FanArcGeometry,
   type FanFlatGeometry,
+  isConeGeometry,
   isPlanarGeometry,
   type ParallelGeometry,
   type PlanarGeometry,

@@ -97,6 +97,11 @@ export function isPlanarGeometry(geometry: ScanGeometry): geometry is PlanarGeom
   return geometry.kind === "parallel" || geometry.kind === "fan-arc" || geometry.kind === "fan-flat";
 }
 
+/** Whether a geometry has a detector of several rows at a fixed place, turning with the source around the axis. */
+export function isConeGeometry(geometry: ScanGeometry): geometry is ConeGeometry {
+  return geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+}
+
 /** Number of views. */
 export function countViews(geometry: ScanGeometry): number {
   return geometry.kind === "posed" ? geometry.poses.length / POSE_LENGTH : geometry.anglesRad.length;

@@ -22,9 +22,9 @@ export interface WasmKernel {
 }
 
 /** Bytes of a memory page. */
-export const WASM_PAGE_BYTES = 65536;
+const WASM_PAGE_BYTES = 65536;
 /** Largest memory that modules declare, pages (4 GiB). */
-export const WASM_MAXIMUM_PAGES = 65536;
+const WASM_MAXIMUM_PAGES = 65536;
 /** Bytes kept free for the pool's own counters at the start of every memory. */
 export const WASM_HEAP_BASE = 1024;
 

@@ -19,7 +19,7 @@ import {
   writeVolume,
   writeVolumeAsCt,
 } from "../convert-volume.ts";
-import { chooseOutputFormat } from "../hu-output.ts";
+import { chooseOutputFormat, createFormatOption } from "../hu-output.ts";
 import { openSeries } from "../input.ts";
 import { CODE_VERSION } from "../version.ts";
 
@@ -62,12 +62,7 @@ export function addConvertCommand(program: Command): void {
       "-o, --output <path>",
       `volume file (${volumeFormats.names.join(", ")}), or a folder for DICOM`,
     )
-    .addOption(
-      new Option(
-        "--format <name>",
-        "output format (default: by the extension; a folder means DICOM)",
-      ).choices(["dicom", ...volumeFormats.names]),
-    )
+    .addOption(createFormatOption())
     .option(
       "--series <number>",
       "which series, when the input holds several: number in `alara inspect`, or the beginning or end of its UID",

@@ -7,7 +7,13 @@ import { type Command, Option } from "commander";
 import { parseMoment, parseNumber, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
 import { hashVolume } from "../convert-volume.ts";
-import { chooseOutputFormat, type OutputFormat, requireFreeOutput, writeHuVolume } from "../hu-output.ts";
+import {
+  chooseOutputFormat,
+  createFormatOption,
+  type OutputFormat,
+  requireFreeOutput,
+  writeHuVolume,
+} from "../hu-output.ts";
 import { type MethodChoice, openMethod } from "../method-choice.ts";
 import { type OpenedProjections, openProjections } from "../projections.ts";
 import { ENGINES } from "../simulation/fbp-engine-choice.ts";
@@ -64,12 +70,7 @@ export function addReconstructCommand(program: Command): void {
       "-o, --output <path>",
       `volume file (${volumeFormats.names.join(", ")}), or a folder for DICOM`,
     )
-    .addOption(
-      new Option(
-        "--format <name>",
-        "output format (default: by the extension; a folder means DICOM)",
-      ).choices(["dicom", ...volumeFormats.names]),
-    )
+    .addOption(createFormatOption())
     .addOption(
       new Option("--method <name>", "how to reconstruct").choices([...reconstructionMethods]).default("fbp"),
     )

@@ -3,11 +3,11 @@ import type { Volume } from "@alara/core";
 import { volumeFormats } from "@alara/dicom";
 import { voxelizeHu, voxelizeSolids } from "@alara/physics";
 import { convertMuToHu } from "@alara/recon";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { parseMoment, parseNumber, parseWholeNumber } from "../arguments.ts";
 import { type CommandContext, printNote, printResult, runCommand, UsageError } from "../context.ts";
 import { hashVolume } from "../convert-volume.ts";
-import { chooseOutputFormat, requireFreeOutput, writeHuVolume } from "../hu-output.ts";
+import { chooseOutputFormat, createFormatOption, requireFreeOutput, writeHuVolume } from "../hu-output.ts";
 import { createImageGrid, parseSliceSpacing } from "../simulation/image-grid.ts";
 import { checkImageMemory, chooseMemoryLimit, MEMORY_HELP } from "../simulation/memory-limit.ts";
 import { type ChosenPhantom, choosePhantom, listPhantoms } from "../simulation/phantom-choice.ts";
@@ -36,12 +36,7 @@ export function addSimulatePhantomCommand(simulate: Command): void {
     .description("write a phantom as images in HU, noise-free; --list shows all phantoms")
     .argument("[name]", "a phantom of --list")
     .option("-o, --output <path>", `volume file (${volumeFormats.names.join(", ")}), or a folder for DICOM`)
-    .addOption(
-      new Option(
-        "--format <name>",
-        "output format (default: by the extension; a folder means DICOM)",
-      ).choices(["dicom", ...volumeFormats.names]),
-    )
+    .addOption(createFormatOption())
     .option("--list", "list the phantoms")
     .option("--energy <keV>", "energy at which materials are seen (default: 70)")
     .option("--size <pixels>", "rows and columns", "512")

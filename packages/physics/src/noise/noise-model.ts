@@ -87,7 +87,7 @@ export function computeAliasedSpectrum(window: KernelWindow, sampling: SpectrumS
 }
 
 /** Minimises a function of a few variables (Nelder & Mead 1965, standard coefficients). */
-export function minimizeSimplex(
+function minimizeSimplex(
   evaluate: (point: readonly number[]) => number,
   start: readonly number[],
   steps: readonly number[],

@@ -30,7 +30,7 @@ export interface RowVisitor {
 }
 
 /** Whether every plane z = const cuts the phantom alike. */
-export function isUniformAlongZ(phantom: SolidPhantom<unknown>): boolean {
+function isUniformAlongZ(phantom: SolidPhantom<unknown>): boolean {
   return phantom.solids.every(({ shape, clips }) => {
     const isEndless =
       (shape.kind === "cylinder" && shape.halfLengthMm === Infinity) ||

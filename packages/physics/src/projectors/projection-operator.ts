@@ -7,6 +7,7 @@ import {
   countDetectorRows,
   countScanSamples,
   countViews,
+  isConeGeometry,
   isPlanarGeometry,
   type LinearOperator,
   POSE_LENGTH,
@@ -146,7 +147,7 @@ export function checkProjection(geometry: ScanGeometry, grid: VolumeGrid): void 
   if (geometry.kind === "parallel") return;
   requirePositive("geometry.sourceToIsoMm", geometry.sourceToIsoMm);
   requirePositive("geometry.sourceToDetectorMm", geometry.sourceToDetectorMm);
-  if (geometry.kind === "cone-flat" || geometry.kind === "cone-curved") {
+  if (isConeGeometry(geometry)) {
     requirePositive("geometry.rowPitchMm", geometry.rowPitchMm);
     requireFinite("geometry.rowOffset", [geometry.rowOffset]);
   }

@@ -2,7 +2,7 @@
  * How the beam meets a detector cell: ray angle, cone angle, distance and obliquity, from the geometry. Parallel
  * rays have no source: they count as meeting cells head-on at 1 m.
  */
-import { POSE_LENGTH, type ScanGeometry } from "@alara/core";
+import { isConeGeometry, POSE_LENGTH, type ScanGeometry } from "@alara/core";
 
 /** Beam at the centre of a cell. */
 export interface BeamCell {
@@ -69,7 +69,7 @@ export function computeBeamCell(
   }
   const { sourceToDetectorMm } = geometry;
   const across = channel - (geometry.channels - 1) / 2 - geometry.channelOffset;
-  const hasRows = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const hasRows = isConeGeometry(geometry);
   const v = hasRows ? (row - (geometry.rows - 1) / 2 - geometry.rowOffset) * geometry.rowPitchMm : 0;
   if (geometry.kind === "fan-flat" || geometry.kind === "cone-flat") {
     const u = across * geometry.channelPitchMm;

@@ -1,7 +1,7 @@
 /**
  * How far from the rotation axis a scan measures: the field of view that its rays cover.
  */
-import { countDetectorRows, countViews, type ScanGeometry } from "@alara/core";
+import { countDetectorRows, countViews, isPlanarGeometry, type ScanGeometry } from "@alara/core";
 import { createRayCaster } from "./rays.ts";
 
 /** The region that rays reach. */
@@ -43,7 +43,5 @@ export function measureScanCoverage(geometry: ScanGeometry): ScanCoverage {
     low = Math.max(low, Math.min(...ends));
     high = Math.min(high, Math.max(...ends));
   }
-  const isPlanar =
-    geometry.kind === "parallel" || geometry.kind === "fan-arc" || geometry.kind === "fan-flat";
-  return { radiusMm, heightMm: isPlanar ? [0, 0] : [low, high] };
+  return { radiusMm, heightMm: isPlanarGeometry(geometry) ? [0, 0] : [low, high] };
 }

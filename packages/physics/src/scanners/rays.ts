@@ -7,6 +7,7 @@ import {
   checkScanGeometry,
   countDetectorRows,
   countViews,
+  isConeGeometry,
   POSE_LENGTH,
   type PosedGeometry,
   type ScanGeometry,
@@ -72,7 +73,7 @@ export function createRayCaster(geometry: ScanGeometry): RayCaster {
   }
   const isFlat = geometry.kind === "fan-flat" || geometry.kind === "cone-flat";
   const pitch = isFlat ? geometry.channelPitchMm : geometry.channelPitchRad;
-  const hasRows = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const hasRows = isConeGeometry(geometry);
   const middleRow = hasRows ? (rows - 1) / 2 + geometry.rowOffset : 0;
   const rowPitch = hasRows ? geometry.rowPitchMm : 0;
   const { sourceToIsoMm, sourceToDetectorMm } = geometry;

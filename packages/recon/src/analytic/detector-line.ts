@@ -3,7 +3,7 @@
  * detector through the axis for flat detectors, radians from the central ray for arcs (tomography.md §2.3). And
  * whether the geometry is one at all.
  */
-import type { ConeGeometry, PlanarGeometry } from "@alara/core";
+import { type ConeGeometry, isConeGeometry, type PlanarGeometry } from "@alara/core";
 import { ReconError } from "../errors.ts";
 
 /** Geometries that filtered back-projection takes. */
@@ -36,7 +36,7 @@ export function createDetectorLine(geometry: FbpGeometry): DetectorLine {
   const shrink = geometry.sourceToIsoMm / geometry.sourceToDetectorMm;
   const pitch = isAngular ? geometry.channelPitchRad : geometry.channelPitchMm * shrink;
   const pitchAtAxisMm = isAngular ? pitch * geometry.sourceToIsoMm : pitch;
-  const hasRows = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const hasRows = isConeGeometry(geometry);
   return {
     isAngular,
     pitch,
@@ -88,7 +88,7 @@ export function checkFbpGeometry(geometry: FbpGeometry): void {
     requirePositive("sourceToIsoMm", geometry.sourceToIsoMm);
     requirePositive("sourceToDetectorMm", geometry.sourceToDetectorMm);
   }
-  if (geometry.kind === "cone-flat" || geometry.kind === "cone-curved") {
+  if (isConeGeometry(geometry)) {
     requireCount("rows", geometry.rows, 1);
     requirePositive("rowPitchMm", geometry.rowPitchMm);
   }

@@ -1,6 +1,7 @@
 /**
  * How much memory a filtered back-projection takes, computed before it starts.
  */
+import { isConeGeometry } from "@alara/core";
 import { ReconError } from "../errors.ts";
 import type { FbpEngine } from "./engine.ts";
 import type { FbpPlan } from "./plan.ts";
@@ -28,7 +29,7 @@ export interface FbpMemory {
 export function estimateFbpMemory(plan: FbpPlan, engine: FbpEngine, measuredBytes = 0): FbpMemory {
   const { geometry, grid } = plan;
   const views = geometry.anglesRad.length;
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const isCone = isConeGeometry(geometry);
   const projectionBytes =
     measuredBytes + 4 * views * geometry.channels * (isCone ? geometry.rows : grid.slices);
   const volumeBytes = 4 * grid.slices * grid.rows * grid.columns;

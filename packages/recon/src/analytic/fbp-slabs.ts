@@ -3,7 +3,7 @@
  * memory. Planar scans are read slice by slice; cone scans view by view, once for every slab. The numbers are those of
  * `reconstructFbp` up to float32 rounding of the sum over pieces.
  */
-import { countDetectorRows, createVolume, type GridGeometry, type Volume } from "@alara/core";
+import { countDetectorRows, createVolume, type GridGeometry, isConeGeometry, type Volume } from "@alara/core";
 import { ReconError } from "../errors.ts";
 import type { FbpGeometry } from "./detector-line.ts";
 import type { FbpEngine } from "./engine.ts";
@@ -59,10 +59,6 @@ interface PreparedSlabs extends FbpSlabPlan {
   readonly plan: FbpPlan;
   readonly extension: ReturnType<typeof getExtension> | undefined;
   readonly engine: FbpEngine;
-}
-
-function isConeGeometry(geometry: FbpGeometry): boolean {
-  return geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
 }
 
 function requireCount(name: string, value: number): void {

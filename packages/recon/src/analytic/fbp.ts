@@ -7,6 +7,7 @@ import {
   countScanSamples,
   createVolume,
   type GridGeometry,
+  isConeGeometry,
   type LongWorkOptions,
   type Sinogram,
   type Volume,
@@ -80,7 +81,7 @@ export async function reconstructFbp(
 
 /** @throws ReconError `SHAPE_MISMATCH` unless planar scans have as many slices as the grid and cone scans one */
 export function checkSlices(geometry: FbpGeometry, slices: number, grid: GridGeometry): void {
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const isCone = isConeGeometry(geometry);
   if (slices === (isCone ? 1 : grid.size[0])) return;
   throw new ReconError(
     "SHAPE_MISMATCH",

@@ -17,8 +17,9 @@
  * length (half of the middle frequency to each side, everything times 2), so sample
  * 2 (c + padding[0]) lies on channel c.
  */
-import { type GridGeometry, selectViews } from "@alara/core";
-import { createVolumeGrid, type VolumeGrid } from "@alara/physics";
+import { type GridGeometry, isConeGeometry, selectViews } from "@alara/core";
+import type { VolumeGrid } from "@alara/physics";
+import { type AxisOffset, createAxisGrid } from "../axis-offset.ts";
 import { ReconError } from "../errors.ts";
 import {
   checkFbpGeometry,
@@ -80,7 +81,7 @@ export interface FbpPlanOptions {
    * Rotation axis (and, with three numbers, plane of the source) from the middle of the volume, `[row, column]` or
    * `[slice, row, column]` mm; default zeros.
    */
-  readonly axisOffsetMm?: readonly [number, number] | readonly [number, number, number];
+  readonly axisOffsetMm?: AxisOffset;
   /**
    * A detector that reaches much less far (10 % and two channels) on one side is `"auto"` weighted as displaced over a
    * full turn; `"weight"` and `"ignore"` decide for it. Default `"auto"`.
@@ -111,21 +112,11 @@ export function createFbpPlan(
   if (oversampling !== 1 && oversampling !== 2) {
     throw new ReconError("OUT_OF_RANGE", `oversampling ${oversampling} is neither 1 nor 2`);
   }
-  const offset = options.axisOffsetMm ?? [0, 0];
   const mode = options.detectorOffset ?? "auto";
   if (!["auto", "weight", "ignore"].includes(mode)) {
     throw new ReconError("OUT_OF_RANGE", `detectorOffset "${mode}" is none of auto, weight, ignore`);
   }
-  if (offset.length !== 2 && offset.length !== 3) {
-    throw new ReconError(
-      "OUT_OF_RANGE",
-      `axisOffsetMm has ${(offset as readonly number[]).length} numbers; pass [row, column] or [slice, row, column]`,
-    );
-  }
-  if (!offset.every((mm) => Number.isFinite(mm))) {
-    throw new ReconError("NON_FINITE", `axisOffsetMm [${offset.join(", ")}] is not finite`);
-  }
-  const grid = createVolumeGrid(gridGeometry, offset.length === 3 ? offset : [0, offset[0], offset[1]]);
+  const grid = createAxisGrid(gridGeometry, options.axisOffsetMm);
   if (geometry.kind !== "parallel" && getGridRadiusMm(grid) >= geometry.sourceToIsoMm) {
     throw new ReconError(
       "OUT_OF_RANGE",
@@ -167,7 +158,7 @@ function resolveRampWindow(window: string | RampWindow = "ram-lak", cutoff = 1):
  */
 export function createPreWeights(geometry: FbpGeometry, line: DetectorLine): Float64Array {
   const { channels } = geometry;
-  const rows = geometry.kind === "cone-flat" || geometry.kind === "cone-curved" ? geometry.rows : 1;
+  const rows = isConeGeometry(geometry) ? geometry.rows : 1;
   const weights = new Float64Array(rows * channels).fill(1);
   if (geometry.kind === "parallel") return weights;
   const { sourceToIsoMm, sourceToDetectorMm } = geometry;

@@ -1,7 +1,7 @@
 /**
  * What is asked of projections before they are filtered: finite, and complete or continued beyond the detector.
  */
-import { countDetectorRows } from "@alara/core";
+import { countDetectorRows, isConeGeometry } from "@alara/core";
 import { ReconError } from "../errors.ts";
 import type { FbpGeometry } from "./detector-line.ts";
 import type { FbpPlan } from "./plan.ts";
@@ -59,7 +59,7 @@ export function prepareProjections(
     throw new ReconError("OUT_OF_RANGE", `truncation "${mode}" is none of refuse, extrapolate, ignore`);
   }
   if (mode !== "refuse") return data;
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const isCone = isConeGeometry(geometry);
   const views = isCone ? data.length / (geometry.rows * geometry.channels) : geometry.anglesRad.length;
   const edge = findTruncation(data, geometry, views, getOpenSides(plan));
   if (edge !== undefined) {
@@ -86,7 +86,7 @@ function checkFiniteProjections(data: Float32Array, geometry: FbpGeometry, start
   const { channels } = geometry;
   const rows = countDetectorRows(geometry);
   const views = geometry.anglesRad.length;
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const isCone = isConeGeometry(geometry);
   const line = Math.floor(i / channels);
   const where = isCone
     ? `view ${start + Math.floor(line / rows)}, row ${line % rows}`

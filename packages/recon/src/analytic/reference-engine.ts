@@ -2,7 +2,7 @@
  * The float64 reference engine: plan.ts, line by line, in plain TypeScript. Slow and true; every other engine is
  * tested against it. Lets other work of the thread run now and then, so that an abort is heard.
  */
-import { yieldThread } from "@alara/core";
+import { isConeGeometry, yieldThread } from "@alara/core";
 import { backprojectConeView } from "./cone-backprojection.ts";
 import type { FbpEngine } from "./engine.ts";
 import { type FbpPlan, getPlanRows } from "./plan.ts";
@@ -23,13 +23,13 @@ export const referenceEngine: FbpEngine = {
   estimateBytes(plan) {
     const plane = plan.grid.rows * plan.grid.columns;
     const [first, end] = getPlanRows(plan);
-    const isCone = plan.geometry.kind === "cone-flat" || plan.geometry.kind === "cone-curved";
+    const isCone = isConeGeometry(plan.geometry);
     const images = isCone ? plan.grid.slices * plane : plane;
     return 8 * (images + 2 * plane + (end - first + 1) * plan.samples) + estimateFilterBytes(plan);
   },
   async run(plan, projections, volume, hooks) {
     const { geometry } = plan;
-    if (geometry.kind === "cone-flat" || geometry.kind === "cone-curved") {
+    if (isConeGeometry(geometry)) {
       await runCone(plan, geometry.rows, projections, volume, hooks);
     } else {
       await runPlanar(plan, projections, volume, hooks);

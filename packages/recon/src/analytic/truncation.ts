@@ -3,7 +3,7 @@
  * the water cylinder that fits their value and slope there (Hsieh, Chao, Thibault et al. 2004, Med. Phys. 31:2385,
  * doi 10.1118/1.1776673). Restores the values inside the field of view; what lies outside it is only a guess.
  */
-import { countDetectorRows } from "@alara/core";
+import { countDetectorRows, isConeGeometry } from "@alara/core";
 import { ReconError } from "../errors.ts";
 import { createDetectorLine, type FbpGeometry } from "./detector-line.ts";
 
@@ -57,7 +57,7 @@ export function findTruncation(
 ): TruncatedEdge | undefined {
   const { channels } = geometry;
   const rows = countDetectorRows(geometry);
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const isCone = isConeGeometry(geometry);
   const stacks = isCone ? rows : data.length / (views * channels);
   const blocks = Math.max(1, Math.floor(views / EDGE_VIEWS));
   // Too few views to tell an edge from noise: only what is far above it.
@@ -94,7 +94,7 @@ export function findTruncation(
 
 /** @throws ReconError `TRUNCATED` */
 export function throwTruncated(edge: TruncatedEdge, geometry: FbpGeometry): never {
-  const isCone = geometry.kind === "cone-flat" || geometry.kind === "cone-curved";
+  const isCone = isConeGeometry(geometry);
   throw new ReconError(
     "TRUNCATED",
     `the projections do not fall to 0 at the ${edge.side} channel: mean ${edge.edgeValue.toFixed(4)} of at most ${edge.largestValue.toFixed(4)} in ${isCone ? "row" : "slice"} ${edge.line} from view ${edge.view} on, so the object reaches out of the field of view; pass truncation "extrapolate" (or "ignore" for data that are no projections)`,

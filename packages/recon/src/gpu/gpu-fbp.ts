@@ -3,7 +3,7 @@
  * gathered on the GPU. Cut into slabs and parts of views that fit the device's buffers. The reference engine is the
  * definition.
  */
-
+import { isConeGeometry } from "@alara/core";
 import type { FbpEngine } from "../analytic/engine.ts";
 import { type FbpPlan, getPlanRows } from "../analytic/plan.ts";
 import { createPlanFilter, type PlanFilter } from "../analytic/row-filter.ts";
@@ -16,10 +16,6 @@ import { createTurnTable } from "./ray-tables.ts";
 /** Voxels times views of one dispatch at most: well below the seconds that watchdogs allow. */
 const UPDATES_PER_DISPATCH = 2 ** 28;
 
-function isConePlan(plan: FbpPlan): boolean {
-  return plan.geometry.kind === "cone-flat" || plan.geometry.kind === "cone-curved";
-}
-
 /** How a plan is cut to fit. */
 interface Cuts {
   readonly slabSlices: number;
@@ -30,7 +26,7 @@ interface Cuts {
 
 function chooseCuts(plan: FbpPlan, limitBytes: number): Cuts {
   const { grid, samples, geometry } = plan;
-  const isCone = isConePlan(plan);
+  const isCone = isConeGeometry(plan.geometry);
   const [first, end] = getPlanRows(plan);
   const planeBytes = 4 * grid.rows * grid.columns;
   const perSlice = isCone ? planeBytes : Math.max(planeBytes, 4 * samples);
@@ -64,7 +60,7 @@ function createConstants(plan: FbpPlan): Record<string, number> {
     rowSpacing: grid.rowSpacingMm,
     sliceSpacing: grid.sliceSpacingMm,
     kind: geometry.kind === "parallel" ? 0 : isArc ? 1 : 2,
-    isCone: isConePlan(plan) ? 1 : 0,
+    isCone: isConeGeometry(plan.geometry) ? 1 : 0,
     centre: plan.centre,
     samplePitch: plan.samplePitch,
     sourceToIso: geometry.kind === "parallel" ? 0 : geometry.sourceToIsoMm,
@@ -104,7 +100,7 @@ async function runPlan(
   hooks: Run[3],
 ): Promise<void> {
   const { geometry, grid, samples, scale } = plan;
-  const isCone = isConePlan(plan);
+  const isCone = isConeGeometry(plan.geometry);
   const [firstRow, endRow] = getPlanRows(plan);
   if (isCone && endRow === firstRow) return;
   const cuts = chooseCuts(plan, compute.bufferLimitBytes);
@@ -216,7 +212,7 @@ export function createGpuFbpEngine(device: GpuDevice, options: GpuOptions = {}):
     estimateBytes(plan) {
       const cuts = chooseCuts(plan, compute.bufferLimitBytes);
       const plane = 4 * plan.grid.rows * plan.grid.columns;
-      const resident = isConePlan(plan) ? plan.grid.slices : cuts.slabSlices;
+      const resident = isConeGeometry(plan.geometry) ? plan.grid.slices : cuts.slabSlices;
       // On the host: the lines of a part, and a slab twice as it is read; on the GPU: the same and the resident slabs.
       const lines = 4 * cuts.partViews * cuts.linesPerView * plan.samples;
       return 2 * lines + plane * (resident + 3 * cuts.slabSlices);

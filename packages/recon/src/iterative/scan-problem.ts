@@ -22,11 +22,11 @@ import {
   checkCountModel,
   computeLogVariance,
   createFastProjector,
-  createVolumeGrid,
   PhysicsError,
   projectors,
   type VolumeGrid,
 } from "@alara/physics";
+import { type AxisOffset, createAxisGrid } from "../axis-offset.ts";
 import { ReconError } from "../errors.ts";
 import type { IterativeMethod } from "./methods.ts";
 import type { IterativeProblem, OrderedSubset } from "./problem.ts";
@@ -43,7 +43,7 @@ export interface ScanProblemOptions {
   /** Where to reconstruct; planar scans: as many slices as the sinogram. */
   readonly grid: GridGeometry;
   /** Rotation axis (and plane of the source) from the middle of the volume, as for FBP; default zeros. */
-  readonly axisOffsetMm?: readonly [number, number] | readonly [number, number, number];
+  readonly axisOffsetMm?: AxisOffset;
   /**
    * `"fast"` (float32, threads; not for posed detectors and steep cones), a name in `projectors` (float64), or a maker
    * of operators. Default: `"fast"` where it can, else `"joseph"`.
@@ -149,20 +149,12 @@ function canProjectFast(
   options: Pick<ScanProblemOptions, "axisOffsetMm" | "grid">,
 ): boolean {
   try {
-    createFastProjector(geometry, createScanGrid(options));
+    createFastProjector(geometry, createAxisGrid(options.grid, options.axisOffsetMm));
     return true;
   } catch (error) {
     if (error instanceof PhysicsError && error.code === "UNSUPPORTED_GEOMETRY") return false;
     throw error;
   }
-}
-
-function createScanGrid(options: Pick<ScanProblemOptions, "axisOffsetMm" | "grid">): VolumeGrid {
-  const offset = options.axisOffsetMm ?? [0, 0];
-  return createVolumeGrid(
-    options.grid,
-    offset.length === 2 ? [0, offset[0], offset[1]] : [offset[0], offset[1], offset[2]],
-  );
 }
 
 /**
@@ -192,7 +184,7 @@ export function createScanProblem(
       `weights have ${weights.length} samples, the sinogram ${data.length}; pass one weight per sample`,
     );
   }
-  const grid = createScanGrid(options);
+  const grid = createAxisGrid(options.grid, options.axisOffsetMm);
   const { make, precision } = projector;
   const views = countViews(geometry);
   const stack = isPlanarGeometry(geometry) ? sinogram.slices : 1;

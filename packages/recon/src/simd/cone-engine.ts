@@ -9,7 +9,7 @@ import { kernelBase64 as coneKernel } from "../../generated/cone.ts";
 import { kernelBase64 as filterKernel } from "../../generated/filter.ts";
 import { type FbpPlan, getPlanRows, selectPlanSlices } from "../analytic/plan.ts";
 import { estimateFilterTableBytes, loadFilterTables, SAMPLE_PADDING } from "./filter-tables.ts";
-import type { RowSpans } from "./planar-engine.ts";
+import { loadSpans, type RowSpans } from "./row-spans.ts";
 
 /** Zero rows before the first detector row of a filtered view; a multiple of four. */
 const ROW_PADDING = 4;
@@ -142,10 +142,7 @@ async function runSlab(
     angleTable[2 * v] = Math.cos(geometry.anglesRad[v]);
     angleTable[2 * v + 1] = Math.sin(geometry.anglesRad[v]);
   }
-  const spansOffset = scratch.allocate(8 * grid.rows);
-  scratch
-    .viewInt32(spansOffset, 2 * grid.rows)
-    .set(spans ?? Int32Array.from({ length: 2 * grid.rows }, (_, i) => (i % 2 === 0 ? 0 : grid.columns)));
+  const spansOffset = loadSpans(scratch, grid, spans);
   const mixed = scratch.allocate(4 * rowStride * scratch.threads);
   const accumulated = scratch.allocate(4 * plane * slicesPadded);
   scratch.viewFloat32(accumulated, plane * slicesPadded).fill(0);

@@ -1,3 +1,3 @@
 /** Exports of fast back-projection. */
-export type { RowSpans } from "./planar-engine.ts";
+export type { RowSpans } from "./row-spans.ts";
 export { createSimdEngine, type SimdEngineOptions, simdEngine } from "./simd-engine.ts";

@@ -14,9 +14,7 @@ import {
   loadFloats,
   SAMPLE_PADDING,
 } from "./filter-tables.ts";
-
-/** Columns `[first, end)` of each row that are computed, `[row][2]`. */
-export type RowSpans = Int32Array;
+import { loadSpans, type RowSpans } from "./row-spans.ts";
 
 const LANES = 4;
 const LARGEST_GROUPS = 4;
@@ -101,10 +99,7 @@ export async function runPlanar(
       i % 2 === 0 ? Math.cos(geometry.anglesRad[i >> 1]) : Math.sin(geometry.anglesRad[i >> 1]),
     ),
   );
-  const spansOffset = scratch.allocate(8 * grid.rows);
-  scratch
-    .viewInt32(spansOffset, 2 * grid.rows)
-    .set(spans ?? Int32Array.from({ length: 2 * grid.rows }, (_, i) => (i % 2 === 0 ? 0 : grid.columns)));
+  const spansOffset = loadSpans(scratch, grid, spans);
   const largest = Math.min(grid.slices, groups * LANES);
   const source = scratch.allocate(4 * (largest * perSlice + 3));
   const filtered = scratch.allocate(groups * groupBytes);

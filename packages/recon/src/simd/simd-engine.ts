@@ -3,12 +3,13 @@
  * plan. The same code runs in browsers; without shared memory it runs in the calling thread. Mirrors the float64
  * reference engine within the tolerance below.
  */
-import { chooseThreadCount, createWasmPool, type WasmPool } from "@alara/core";
+import { chooseThreadCount, createWasmPool, isConeGeometry, type WasmPool } from "@alara/core";
 import type { FbpEngine, OpenFbpEngine } from "../analytic/engine.ts";
 import type { FbpPlan } from "../analytic/plan.ts";
 import { referenceEngine } from "../analytic/reference-engine.ts";
 import { estimateConeBytes, runCone } from "./cone-engine.ts";
-import { estimatePlanarBytes, type RowSpans, runPlanar } from "./planar-engine.ts";
+import { estimatePlanarBytes, runPlanar } from "./planar-engine.ts";
+import type { RowSpans } from "./row-spans.ts";
 
 /** Options of {@link createSimdEngine}. */
 export interface SimdEngineOptions {
@@ -29,10 +30,6 @@ export function isCoveredBySimd(plan: FbpPlan): boolean {
   if (kind !== "fan-arc" && kind !== "cone-curved") return true;
   const reach = Math.max(plan.centre + 4, plan.samples + 4 - plan.centre) * plan.samplePitch;
   return reach <= LARGEST_ANGLE_RAD;
-}
-
-function isCone(plan: FbpPlan): boolean {
-  return plan.geometry.kind === "cone-flat" || plan.geometry.kind === "cone-curved";
 }
 
 /**
@@ -61,12 +58,14 @@ export function createSimdEngine(options: SimdEngineOptions = {}): FbpEngine {
     estimateBytes(plan) {
       if (!isCoveredBySimd(plan)) return referenceEngine.estimateBytes(plan);
       const threads = chooseThreads(plan);
-      return isCone(plan) ? estimateConeBytes(plan, threads) : estimatePlanarBytes(plan, threads);
+      return isConeGeometry(plan.geometry)
+        ? estimateConeBytes(plan, threads)
+        : estimatePlanarBytes(plan, threads);
     },
     async run(plan, projections, volume, hooks) {
       if (!isCoveredBySimd(plan)) return referenceEngine.run(plan, projections, volume, hooks);
       const pool = options.pool ?? createWasmPool({ threads: chooseThreads(plan) });
-      const run = isCone(plan) ? runCone : runPlanar;
+      const run = isConeGeometry(plan.geometry) ? runCone : runPlanar;
       try {
         await pool.use((scratch) => run(scratch, plan, projections, volume, hooks, options.spans));
       } finally {

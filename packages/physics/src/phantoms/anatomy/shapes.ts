@@ -24,7 +24,7 @@ function scaleToUnit(v: Vector3): Vector3 {
  *
  * @param near - default: +z, or +x when `along` is nearly z
  */
-export function alignAxes(along: Vector3, near?: Vector3): SolidAxes {
+function alignAxes(along: Vector3, near?: Vector3): SolidAxes {
   const z = scaleToUnit(along);
   let wanted = near ?? (Math.abs(z[2]) > 0.95 ? [1, 0, 0] : [0, 0, 1]);
   if (Math.abs(dotVectors(scaleToUnit(wanted), z)) > 0.999)
@@ -183,7 +183,7 @@ export interface ArcOptions {
 }
 
 /** The point of an elliptic arc at an angle from +y. */
-export function locateOnArc(arc: ArcOptions, angleRad: number): Vector3 {
+function locateOnArc(arc: ArcOptions, angleRad: number): Vector3 {
   const y = arc.semiAxesMm[1] * Math.cos(angleRad);
   return moveAlong(arc.centreMm, [
     arc.side * arc.semiAxesMm[0] * Math.sin(angleRad),
