@@ -3,7 +3,7 @@
  * may be used and what was measured; every file's sha256 is verified before anything is parsed.
  */
 import { computeSha256 } from "@alara/core";
-import { inspectOnnxModel } from "@alara/learn";
+import { inspectOnnxModel, type NetworkConfig } from "@alara/learn";
 import { EnhanceError } from "./errors.ts";
 
 /** Schema identifier of model.json. */
@@ -35,7 +35,7 @@ export interface ModelCard {
   /** Version and commit of the code that trained it. */
   readonly code: { readonly version: string; readonly commit: string };
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
-  readonly network: { readonly name: string; readonly config: Readonly<Record<string, number | string>> };
+  readonly network: { readonly name: string; readonly config: NetworkConfig };
   readonly inference: {
     readonly input: string;
     readonly output: string;

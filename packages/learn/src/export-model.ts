@@ -2,7 +2,7 @@
  * A trained network as an ONNX model for inference: the same graph as in training without its backward half,
  * standard operators only, any batch and image size.
  */
-import type { Network } from "./networks.ts";
+import type { Network } from "./network.ts";
 import { writeOnnxModel } from "./onnx/write.ts";
 import { splitParameters } from "./parameters.ts";
 import { createInput } from "./tensor.ts";

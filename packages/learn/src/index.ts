@@ -15,12 +15,17 @@ export { evaluateGraph, grad, simplifyGraph, sortGraph } from "./graph.ts";
 export { drawLossCurve } from "./loss-plot.ts";
 export { type Loss, type LossOptions, losses } from "./losses.ts";
 export {
-  createResidualCnn,
+  type ApplyContext,
+  type Assignment,
+  createTrainingContext,
+  INFERENCE,
+  type MaskRequest,
   type Network,
+  type NetworkConfig,
   type NetworkFactory,
-  networks,
-  type ResidualCnnConfig,
-} from "./networks.ts";
+  type TrainingContext,
+} from "./network.ts";
+export { createResidualCnn, networks, type ResidualCnnConfig } from "./networks/index.ts";
 export { inspectOnnxModel, type OnnxSummary, type OnnxValueSummary } from "./onnx/inspect.ts";
 export { MAXIMUM_MODEL_BYTES, type WriteModelOptions, writeOnnxModel } from "./onnx/write.ts";
 export * from "./operators/index.ts";

@@ -18,7 +18,7 @@ import { type BestWeights, type Checkpoint, encodeCheckpoint, type PendingLog } 
 import { LearnError } from "./errors.ts";
 import { exportInferenceModel, MODEL_INPUT, MODEL_OUTPUT } from "./export-model.ts";
 import { type LossOptions, losses } from "./losses.ts";
-import type { Network } from "./networks.ts";
+import type { Network } from "./network.ts";
 import { initialiseParameters } from "./parameters.ts";
 import type { PatchSource } from "./patch-source.ts";
 import { createFloatData, getFloatOutput, type Runtime } from "./runtime.ts";

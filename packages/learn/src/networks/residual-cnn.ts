@@ -1,30 +1,13 @@
 /**
- * Networks as data: a name and a JSON configuration make a network; recipes and model cards hold both.
- * A network maps HU to HU, so that scaling is part of the model and cannot be forgotten by its user.
+ * The residual denoiser of the shipped model: a chain of convolutions on pixel-unshuffled slices.
  */
-import { createRegistry, type Registry } from "@alara/core";
-import { LearnError } from "./errors.ts";
-import { add, mul, relu } from "./operators/arithmetic.ts";
-import { conv2d } from "./operators/convolution.ts";
-import { depthToSpace, spaceToDepth } from "./operators/resample.ts";
-import { createParameter, type Tensor } from "./tensor.ts";
-
-/** A network: parameters and how to apply them. */
-export interface Network {
-  /** Registry name. */
-  readonly name: string;
-  /** The complete configuration, defaults filled in. */
-  readonly config: Readonly<Record<string, number | string>>;
-  readonly parameters: readonly Tensor[];
-  /** Rows and columns of an input must be multiples of this. */
-  readonly sizeMultiple: number;
-  /** Pixels by which an output pixel sees its surroundings on each side: the halo that tiles need. */
-  readonly receptiveRadius: number;
-  /** Input channels (neighbouring slices). */
-  readonly inputChannels: number;
-  /** @param input - HU, [N, inputChannels, H, W] → HU, [N, 1, H, W] */
-  apply(input: Tensor): Tensor;
-}
+import { LearnError } from "../errors.ts";
+import type { Network } from "../network.ts";
+import { add, mul, relu } from "../operators/arithmetic.ts";
+import { conv2d } from "../operators/convolution.ts";
+import { depthToSpace, spaceToDepth } from "../operators/resample.ts";
+import { createParameter } from "../tensor.ts";
+import { checkWhole } from "./config.ts";
 
 /** Configuration of {@link createResidualCnn}. */
 export interface ResidualCnnConfig {
@@ -40,15 +23,6 @@ export interface ResidualCnnConfig {
   readonly scaleHu?: number;
   /** Standard deviation of the last layer's start, relative to He's; 0 starts as the identity. Default 0. */
   readonly lastLayerGain?: number;
-}
-
-function checkWhole(name: string, value: number, low: number, high: number): void {
-  if (!Number.isInteger(value) || value < low || value > high) {
-    throw new LearnError(
-      "OUT_OF_RANGE",
-      `${name} is ${value}; it must be a whole number from ${low} to ${high}`,
-    );
-  }
 }
 
 /**
@@ -95,7 +69,10 @@ export function createResidualCnn(config: ResidualCnnConfig = {}): Network {
     parameters: blocks.flatMap(({ weight, bias }) => [weight, bias]),
     sizeMultiple: unshuffle,
     receptiveRadius: unshuffle * ((layers * (kernel - 1)) / 2) + unshuffle - 1,
+    dimensions: 2,
     inputChannels: 1,
+    outputChannels: 1,
+    outputScale: 1,
     apply(input) {
       let features = spaceToDepth(mul(input, 1 / scaleHu), { block: unshuffle });
       blocks.forEach(({ weight, bias }, k) => {
@@ -107,10 +84,8 @@ export function createResidualCnn(config: ResidualCnnConfig = {}): Network {
   };
 }
 
-/** Makes a network from its configuration (unknown JSON). */
-export type NetworkFactory = (config: Readonly<Record<string, unknown>>) => Network;
-
-const RESIDUAL_CNN_KEYS: readonly (keyof ResidualCnnConfig)[] = [
+/** Keys of {@link ResidualCnnConfig}. */
+export const RESIDUAL_CNN_KEYS: readonly (keyof ResidualCnnConfig)[] = [
   "channels",
   "layers",
   "unshuffle",
@@ -118,31 +93,3 @@ const RESIDUAL_CNN_KEYS: readonly (keyof ResidualCnnConfig)[] = [
   "scaleHu",
   "lastLayerGain",
 ];
-
-/** Checks that a JSON object holds known numeric keys only. */
-function readNumbers(
-  config: Readonly<Record<string, unknown>>,
-  keys: readonly string[],
-  name: string,
-): Record<string, number> {
-  const numbers: Record<string, number> = {};
-  for (const [key, value] of Object.entries(config)) {
-    if (!keys.includes(key) || typeof value !== "number" || !Number.isFinite(value)) {
-      throw new LearnError(
-        "OUT_OF_RANGE",
-        `network "${name}": "${key}": ${JSON.stringify(value)} is no known number; known: ${keys.join(", ")}`,
-      );
-    }
-    numbers[key] = value;
-  }
-  return numbers;
-}
-
-/** Networks by name. A new network is one line here. */
-export const networks: Registry<NetworkFactory> = createRegistry<NetworkFactory>("network", [
-  [
-    "residual-cnn",
-    (config) =>
-      createResidualCnn(readNumbers(config, RESIDUAL_CNN_KEYS, "residual-cnn") as ResidualCnnConfig),
-  ],
-]);
