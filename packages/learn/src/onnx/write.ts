@@ -1,7 +1,7 @@
 /**
- * Writes a graph of symbolic tensors as an ONNX model (IR version 8, opset 17). Each operator lowers itself
- * (operators/*); this file names values, stores constants once, and encodes the protobuf.
- * Not here: optimisation of the written graph (the runtime's business).
+ * Writes a graph of symbolic tensors as an ONNX model (IR version 8, opset 17) in two steps: every operator lowers
+ * itself to nodes and constants (operators/*), then the protobuf is encoded.
+ * Not here: models for any size (any-size.ts), optimisation of the written graph (the runtime's business).
  */
 import { formatShape, LearnError } from "../errors.ts";
 import { simplifyGraph, sortGraph } from "../graph.ts";
@@ -22,17 +22,42 @@ export interface WriteModelOptions {
   readonly weights?: ReadonlyMap<string, Float32Array>;
   /** Default `"standard"`. */
   readonly dialect?: Dialect;
-  /** Name or size of each axis of inputs and outputs that may vary, by value name; default static sizes. */
-  readonly symbolicShapes?: Readonly<Record<string, readonly (string | number)[]>>;
   /** Written to `metadata_props`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-interface EncodedTensor {
-  readonly dims: readonly number[];
-  readonly data_type: number;
+/** One ONNX node with one output. */
+export interface LoweredNode {
+  readonly opType: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+  /** Absent: the standard domain. */
+  readonly domain?: string;
+  /** The operator of the table that wrote it. */
+  readonly source: string;
+}
+
+/** A stored value. */
+export interface LoweredConstant {
   readonly name: string;
-  readonly raw_data: Uint8Array;
+  readonly dtype: ConstantType;
+  readonly dims: readonly number[];
+  readonly values: ArrayLike<number>;
+  /** The operator of the table that wrote it; "constant" or "weights" for leaves. */
+  readonly source: string;
+}
+
+/** A graph of ONNX nodes, before encoding. */
+export interface LoweredGraph {
+  readonly nodes: readonly LoweredNode[];
+  readonly constants: readonly LoweredConstant[];
+}
+
+/** An input or output of a model; names stand for axes of any size. */
+export interface SignatureValue {
+  readonly name: string;
+  readonly shape: readonly (string | number)[];
 }
 
 /** Little-endian bytes of constants, whatever the machine. */
@@ -54,20 +79,23 @@ function encodeAttribute(name: string, value: OnnxAttribute): Record<string, unk
   return { name, type: ATTRIBUTE_TYPES.string, s: new TextEncoder().encode(value.string) };
 }
 
-function encodeValueInfo(name: string, shape: readonly (string | number)[]): Record<string, unknown> {
+function encodeValueInfo({ name, shape }: SignatureValue): Record<string, unknown> {
   const dim = shape.map((size) => (typeof size === "string" ? { dim_param: size } : { dim_value: size }));
   return { name, type: { tensor_type: { elem_type: DATA_TYPES.float32, shape: { dim } } } };
 }
 
 class GraphBuilder implements LoweringContext {
   readonly dialect: Dialect;
-  readonly nodes: Record<string, unknown>[] = [];
-  readonly initialisers: EncodedTensor[] = [];
-  usesContrib = false;
-  readonly #constants = new Map<string, string>();
+  readonly nodes: LoweredNode[] = [];
+  readonly constants: LoweredConstant[] = [];
+  /** The operator that is being lowered. */
+  source = "";
+  readonly #known = new Map<string, string>();
+  readonly #shares: boolean;
 
-  constructor(dialect: Dialect) {
+  constructor(dialect: Dialect, sharing: { readonly shareConstants: boolean }) {
     this.dialect = dialect;
+    this.#shares = sharing.shareConstants;
   }
 
   addNode(
@@ -77,76 +105,76 @@ class GraphBuilder implements LoweringContext {
     options: { readonly domain?: string } = {},
   ): string {
     const output = `v${this.nodes.length}`;
-    if (options.domain !== undefined) this.usesContrib = true;
-    this.nodes.push({
-      name: `${opType}_${this.nodes.length}`,
-      op_type: opType,
-      input: inputs,
-      output: [output],
-      attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
-      ...(options.domain === undefined ? {} : { domain: options.domain }),
-    });
+    this.nodes.push({ opType, inputs, output, attributes, ...options, source: this.source });
     return output;
   }
 
   addConstant(dtype: ConstantType, dims: readonly number[], values: ArrayLike<number>): string {
-    const key = values.length <= 64 ? `${dtype} ${formatShape(dims)} ${Array.from(values).join(",")}` : null;
-    const known = key === null ? undefined : this.#constants.get(key);
+    const isShared = this.#shares && values.length <= 64;
+    const key = isShared ? `${dtype} ${formatShape(dims)} ${Array.from(values).join(",")}` : null;
+    const known = key === null ? undefined : this.#known.get(key);
     if (known !== undefined) return known;
-    const name = `c${this.initialisers.length}`;
-    if (key !== null) this.#constants.set(key, name);
-    this.addWeight(name, dims, encodeValues(dtype, values), DATA_TYPES[dtype]);
+    const name = `c${this.constants.length}`;
+    if (key !== null) this.#known.set(key, name);
+    this.constants.push({ name, dtype, dims, values, source: this.source });
     return name;
   }
 
-  addWeight(name: string, dims: readonly number[], bytes: Uint8Array, type: number): void {
-    this.initialisers.push({ name, dims, data_type: type, raw_data: bytes });
+  addWeight(name: string, dims: readonly number[], values: Float32Array): string {
+    this.constants.push({ name, dtype: "float32", dims, values, source: "weights" });
+    return name;
   }
 
-  /** Gives the last written value its public name. */
-  renameOutput(value: string, name: string): void {
-    this.nodes.push({ name: `Output_${name}`, op_type: "Identity", input: [value], output: [name] });
+  /** Gives a value its public name. */
+  nameOutput(value: string, name: string): void {
+    this.nodes.push({
+      opType: "Identity",
+      inputs: [value],
+      output: name,
+      attributes: {},
+      source: `output ${name}`,
+    });
   }
 }
 
 /**
- * Writes an ONNX model.
+ * Lowers a graph to ONNX nodes.
  *
- * @returns the model file
- * @throws LearnError `UNKNOWN_TENSOR` when a leaf is neither input nor weight, `MODEL_TOO_LARGE` above 2 GiB,
- *   `FIXED_SIZE` when symbolic shapes are asked for and an operator holds fixed sizes
- * Format: onnx.proto. Tested with onnx.checker and by running the result.
+ * @param sharing.shareConstants - equal small constants are stored once; default true. Without it the list of nodes
+ *   and constants does not depend on coincidences between sizes.
+ * @throws LearnError `UNKNOWN_TENSOR` when a leaf is neither input nor weight
  */
-export function writeOnnxModel(options: WriteModelOptions): Uint8Array {
+export function lowerGraph(
+  options: Omit<WriteModelOptions, "metadata">,
+  sharing: { readonly shareConstants: boolean } = { shareConstants: true },
+): LoweredGraph {
   const names = Object.keys(options.outputs);
   const roots = simplifyGraph(names.map((name) => options.outputs[name]));
-  const builder = new GraphBuilder(options.dialect ?? "standard");
+  const builder = new GraphBuilder(options.dialect ?? "standard", sharing);
   const values = new Map<Tensor, string>();
   for (const input of options.inputs) values.set(input, getLeafName(input));
   for (const tensor of sortGraph(roots)) {
-    if (!values.has(tensor)) values.set(tensor, writeTensor(builder, tensor, values, options));
+    if (!values.has(tensor)) values.set(tensor, lowerTensor(builder, tensor, values, options));
   }
   roots.forEach((root, k) => {
-    builder.renameOutput(values.get(root) as string, names[k]);
+    builder.nameOutput(values.get(root) as string, names[k]);
   });
-  return encodeModel(builder, options, names);
+  return builder;
 }
 
-function writeTensor(
+function lowerTensor(
   builder: GraphBuilder,
   tensor: Tensor,
   values: ReadonlyMap<Tensor, string>,
-  options: WriteModelOptions,
+  options: Omit<WriteModelOptions, "metadata">,
 ): string {
   const { producer } = tensor;
-  if (producer.kind === "constant") return builder.addConstant("float32", tensor.shape, producer.values);
+  if (producer.kind === "constant") {
+    builder.source = "constant";
+    return builder.addConstant("float32", tensor.shape, producer.values);
+  }
   if (producer.kind === "operator") {
-    if (options.symbolicShapes !== undefined && !producer.operator.isSizeFree) {
-      throw new LearnError(
-        "FIXED_SIZE",
-        `operator "${producer.operator.name}" holds fixed sizes (${formatShape(tensor.shape)}), so this network cannot be exported for any image size; build it from size-free operators`,
-      );
-    }
+    builder.source = producer.operator.name;
     return producer.operator.lower(
       builder,
       producer.inputs.map((input) => values.get(input) as string),
@@ -164,38 +192,72 @@ function writeTensor(
       `the graph uses ${producer.kind} "${producer.name}", which is neither among the inputs nor given as weights`,
     );
   }
-  builder.addWeight(producer.name, tensor.shape, encodeValues("float32", weights), DATA_TYPES.float32);
-  return producer.name;
+  return builder.addWeight(producer.name, tensor.shape, weights);
 }
 
-function encodeModel(
-  builder: GraphBuilder,
-  options: WriteModelOptions,
-  names: readonly string[],
+/**
+ * Encodes a lowered graph as a model file.
+ *
+ * @throws LearnError `MODEL_TOO_LARGE` above 2 GiB
+ */
+export function encodeGraph(
+  graph: LoweredGraph,
+  signature: { readonly inputs: readonly SignatureValue[]; readonly outputs: readonly SignatureValue[] },
+  metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const shapes = options.symbolicShapes ?? {};
-  const bytes = builder.initialisers.reduce((sum, tensor) => sum + tensor.raw_data.length, 0);
+  const bytes = graph.constants.reduce(
+    (sum, { dtype, values }) => sum + values.length * (dtype === "int64" ? 8 : 4),
+    0,
+  );
   if (bytes > MAXIMUM_MODEL_BYTES) {
     throw new LearnError("MODEL_TOO_LARGE", `the model holds ${bytes} bytes of weights; ONNX allows 2 GiB`);
   }
+  const usesContrib = graph.nodes.some(({ domain }) => domain !== undefined);
   const message = modelType.fromObject({
     ir_version: 8,
     producer_name: "alara",
     opset_import: [
       { domain: "", version: 17 },
-      ...(builder.usesContrib ? [{ domain: "com.microsoft", version: 1 }] : []),
+      ...(usesContrib ? [{ domain: "com.microsoft", version: 1 }] : []),
     ],
-    metadata_props: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
+    metadata_props: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: "alara",
-      node: builder.nodes,
-      initializer: builder.initialisers,
-      input: options.inputs.map((input) => {
-        const name = getLeafName(input);
-        return encodeValueInfo(name, shapes[name] ?? input.shape);
-      }),
-      output: names.map((name) => encodeValueInfo(name, shapes[name] ?? options.outputs[name].shape)),
+      node: graph.nodes.map(({ opType, inputs, output, attributes, domain }, k) => ({
+        name: `${opType}_${k}`,
+        op_type: opType,
+        input: inputs,
+        output: [output],
+        attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
+        ...(domain === undefined ? {} : { domain }),
+      })),
+      initializer: graph.constants.map(({ name, dtype, dims, values }) => ({
+        name,
+        dims,
+        data_type: DATA_TYPES[dtype],
+        raw_data: encodeValues(dtype, values),
+      })),
+      input: signature.inputs.map(encodeValueInfo),
+      output: signature.outputs.map(encodeValueInfo),
     },
   });
   return modelType.encode(message).finish();
+}
+
+/**
+ * Writes an ONNX model of the graph's own sizes.
+ *
+ * @returns the model file
+ * @throws LearnError `UNKNOWN_TENSOR` when a leaf is neither input nor weight, `MODEL_TOO_LARGE` above 2 GiB
+ * Format: onnx.proto. Tested with onnx.checker and by running the result.
+ */
+export function writeOnnxModel(options: WriteModelOptions): Uint8Array {
+  return encodeGraph(
+    lowerGraph(options),
+    {
+      inputs: options.inputs.map((input) => ({ name: getLeafName(input), shape: input.shape })),
+      outputs: Object.entries(options.outputs).map(([name, { shape }]) => ({ name, shape })),
+    },
+    options.metadata,
+  );
 }

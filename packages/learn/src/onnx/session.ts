@@ -1,0 +1,161 @@
+/**
+ * Sessions of onnxruntime behind the `Session` interface: what its bindings for Node and for browsers share
+ * (both are `onnxruntime-common`). Not here: choosing a provider (node/runtime.ts, web/runtime.ts).
+ */
+import type { InferenceSession, Tensor, TensorConstructor } from "onnxruntime-web";
+import { formatShape, LearnError } from "../errors.ts";
+import type { DeviceRun, DeviceTensor, Session, TensorData } from "../runtime.ts";
+
+/** What a binding brings. */
+export interface SessionBinding {
+  readonly native: InferenceSession;
+  readonly Tensor: TensorConstructor;
+  readonly provider: string;
+  /** Outputs that `native` leaves on the device; empty when the provider cannot. */
+  readonly kept: readonly string[];
+  /** Copies a tensor on the device to the host. */
+  readonly download: (tensor: Tensor) => Promise<Float32Array>;
+  /** Called after the session has been released. */
+  readonly onDispose?: () => Promise<void>;
+}
+
+/** The message of whatever was thrown. */
+export function describeFailure(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fromOrt(name: string, { type, dims, data }: Tensor): TensorData {
+  if (type === "float32") return { dtype: "float32", dims, data: data as Float32Array };
+  if (type === "int64") return { dtype: "int64", dims, data: data as BigInt64Array };
+  if (type === "bool") return { dtype: "bool", dims, data: data as Uint8Array };
+  throw new LearnError("RUN_FAILED", `output "${name}" has element type ${type}, which Alara does not read`);
+}
+
+/** Native tensors behind handles, across sessions; what is not in it has been disposed of. */
+const NATIVE = new WeakMap<DeviceTensor, Tensor>();
+
+function createHandle(tensor: Tensor, binding: SessionBinding, live: Set<DeviceTensor>): DeviceTensor {
+  const handle: DeviceTensor = {
+    dims: tensor.dims,
+    async read() {
+      if (!NATIVE.has(handle)) throw new LearnError("RUN_FAILED", "a device value was read after its dispose");
+      try {
+        return await binding.download(tensor);
+      } catch (error) {
+        throw new LearnError(
+          "RUN_FAILED",
+          `a value ${formatShape(tensor.dims)} could not be read from ${binding.provider}: ${describeFailure(error)}`,
+          { cause: error },
+        );
+      }
+    },
+    dispose() {
+      live.delete(handle);
+      if (NATIVE.delete(handle)) tensor.dispose();
+    },
+  };
+  NATIVE.set(handle, tensor);
+  live.add(handle);
+  return handle;
+}
+
+/** Wraps a native session. */
+export function wrapSession(binding: SessionBinding): Session {
+  const { native, Tensor: Constructor, provider, kept } = binding;
+  const live = new Set<DeviceTensor>();
+  const toOrt = (value: TensorData): Tensor => {
+    if (value.dtype === "float32") return new Constructor("float32", value.data, value.dims);
+    if (value.dtype === "int64") return new Constructor("int64", value.data, value.dims);
+    return new Constructor("bool", value.data, value.dims);
+  };
+  const collect = (feeds: Readonly<Record<string, TensorData | DeviceTensor>>): Record<string, Tensor> =>
+    Object.fromEntries(
+      native.inputNames.map((name) => {
+        const feed = feeds[name];
+        if (feed === undefined) {
+          throw new LearnError(
+            "RUN_FAILED",
+            `no value for model input "${name}"; given: ${Object.keys(feeds)}`,
+          );
+        }
+        if ("dtype" in feed) return [name, toOrt(feed)];
+        const tensor = NATIVE.get(feed);
+        if (tensor === undefined) {
+          throw new LearnError("RUN_FAILED", `the device value for input "${name}" has been disposed of`);
+        }
+        return [name, tensor];
+      }),
+    );
+  const guard = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof LearnError) throw error;
+      throw new LearnError("RUN_FAILED", `onnxruntime (${provider}) failed: ${describeFailure(error)}`, {
+        cause: error,
+      });
+    }
+  };
+  const runOnDevice = (feeds: Readonly<Record<string, TensorData | DeviceTensor>>): Promise<DeviceRun> =>
+    guard(async () => {
+      const results = await native.run(collect(feeds));
+      const outputs: Record<string, TensorData> = {};
+      const handles: Record<string, DeviceTensor> = {};
+      for (const [name, result] of Object.entries(results)) {
+        const tensor = result as Tensor;
+        if (kept.includes(name)) handles[name] = createHandle(tensor, binding, live);
+        else outputs[name] = fromOrt(name, tensor);
+      }
+      return { outputs, kept: handles };
+    });
+  const runOnHost = (
+    feeds: Readonly<Record<string, TensorData>>,
+    outputs?: Readonly<Record<string, TensorData>>,
+  ): Promise<Record<string, TensorData>> =>
+    guard(async () => {
+      const inputs = collect(feeds);
+      let results: InferenceSession.OnnxValueMapType;
+      if (outputs === undefined) {
+        results = await native.run(inputs);
+      } else {
+        const fetches: Record<string, Tensor | null> = {};
+        for (const name of native.outputNames) {
+          fetches[name] = outputs[name] === undefined ? null : toOrt(outputs[name]);
+        }
+        results = await native.run(inputs, fetches);
+      }
+      return Object.fromEntries(
+        Object.entries(results).map(([name, tensor]) => [name, fromOrt(name, tensor as Tensor)]),
+      );
+    });
+  /** `run` of a session that keeps outputs: they are read and freed, into the caller's arrays if given. */
+  const runAndRead = async (
+    feeds: Readonly<Record<string, TensorData>>,
+    outputs: Readonly<Record<string, TensorData>> = {},
+  ): Promise<Record<string, TensorData>> => {
+    const run = await runOnDevice(feeds);
+    const all: Record<string, TensorData> = { ...run.outputs };
+    for (const [name, handle] of Object.entries(run.kept)) {
+      all[name] = { dtype: "float32", dims: handle.dims, data: await handle.read() };
+      handle.dispose();
+    }
+    for (const [name, wanted] of Object.entries(outputs)) {
+      const got = all[name];
+      if (got === undefined || got.dtype !== wanted.dtype) continue;
+      (wanted.data as Float32Array).set(got.data as Float32Array);
+      all[name] = wanted;
+    }
+    return all;
+  };
+  return {
+    inputNames: native.inputNames,
+    outputNames: native.outputNames,
+    run: kept.length === 0 ? runOnHost : runAndRead,
+    ...(kept.length === 0 ? {} : { runOnDevice }),
+    async dispose() {
+      for (const handle of [...live]) handle.dispose();
+      await native.release();
+      await binding.onDispose?.();
+    },
+  };
+}
