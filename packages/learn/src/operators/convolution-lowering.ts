@@ -1,166 +1,168 @@
 /**
- * How convolution gradients are written in ONNX; the rules and their definitions are in `convolution.ts`.
+ * How convolution and its input gradient are written in ONNX; the operators and their definition are in
+ * `convolution-operators.ts`, the weight gradient in `convolution-weight-lowering.ts`.
  *
- * The weight gradient w̄[o, i, u, v] = Σ ȳ[n, o, y, x] · X[n, i, y + u − p, x + v − p] has two lowerings, both of
- * standard operators: for onnxruntime's CPU provider one dilated convolution, elsewhere one matrix product per
- * tap. What each costs is in docs/decisions/2026-11-21-train-step.md.
+ * The input gradient of a stride-1 convolution is a convolution with flipped, channel-transposed weights, which is
+ * twice as fast as `ConvTranspose` on onnxruntime's CPU provider. With a stride it is `ConvTranspose`, but in three
+ * dimensions of the standard dialect, where GPU providers lack it: there zeros are put between the pixels first.
  */
 import type { LoweringContext, OperatorCall } from "../tensor.ts";
+import { type ConvolutionGeometry, computeReach, getGeometry } from "./convolution-geometry.ts";
 import { getList } from "./structure.ts";
 
-/** Reverses two axes of the given sizes. */
-export function lowerFlip(
-  context: LoweringContext,
-  value: string,
-  axes: readonly number[],
-  sizes: readonly number[],
-): string {
+/** An int64 vector. */
+export function addList(context: LoweringContext, values: readonly number[]): string {
+  return context.addConstant("int64", [values.length], values);
+}
+
+/** Reverses axes. */
+export function lowerFlip(context: LoweringContext, value: string, axes: readonly number[]): string {
+  const repeat = (x: number): string =>
+    addList(
+      context,
+      axes.map(() => x),
+    );
+  // ONNX: a start of −1 is the last element; an end far below zero is "before the first".
   return context.addNode("Slice", [
     value,
-    context.addConstant("int64", [2], [-1, -1]),
-    context.addConstant(
-      "int64",
-      [2],
-      sizes.map((size) => -size - 1),
-    ),
-    context.addConstant("int64", [2], axes),
-    context.addConstant("int64", [2], [-1, -1]),
+    repeat(-1),
+    repeat(-(2 ** 31)),
+    addList(context, axes),
+    repeat(-1),
   ]);
 }
 
-/** a·bᵀ over the last two axes. */
-function lowerMatmulTransposed(context: LoweringContext, a: string, b: string): string {
-  return context.addNode("MatMul", [a, context.addNode("Transpose", [b], { perm: { ints: [0, 2, 1] } })]);
+/** Reshapes to constant sizes. */
+export function lowerReshape(context: LoweringContext, value: string, shape: readonly number[]): string {
+  return context.addNode("Reshape", [value, addList(context, shape)]);
 }
 
-/** Pads rows and columns of [N,C,H,W] and flattens them to [N,C,·]. */
-function lowerPadFlat(
+/** Writes `Conv` with the attributes of a geometry. */
+export function lowerConv(
   context: LoweringContext,
-  value: string,
-  shape: readonly number[],
-  amounts: { top: number; bottom: number; left: number; right: number },
+  inputs: readonly string[],
+  kernel: readonly number[],
+  { stride, dilation, before, after, groups }: ConvolutionGeometry,
 ): string {
-  const { top, bottom, left, right } = amounts;
-  let padded = value;
-  if (top + bottom + left + right > 0) {
-    padded = context.addNode("Pad", [
-      value,
-      context.addConstant("int64", [8], [0, 0, top, left, 0, 0, bottom, right]),
+  return context.addNode("Conv", inputs, {
+    kernel_shape: { ints: kernel },
+    pads: { ints: [...before, ...after] },
+    ...(stride.some((step) => step !== 1) ? { strides: { ints: stride } } : {}),
+    ...(dilation.some((step) => step !== 1) ? { dilations: { ints: dilation } } : {}),
+    ...(groups === 1 ? {} : { group: { int: groups } }),
+  });
+}
+
+/** [O, I/groups, …] as the weights of the adjoint convolution: [I, O/groups, …], taps reversed. */
+function lowerAdjointWeights(
+  context: LoweringContext,
+  weight: string,
+  shape: readonly number[],
+  groups: number,
+): string {
+  const [outputs, inputsPerGroup, ...kernel] = shape;
+  const taps = kernel.map((_, k) => k + 2);
+  let swapped: string;
+  if (groups === 1) {
+    swapped = context.addNode("Transpose", [weight], { perm: { ints: [1, 0, ...taps] } });
+  } else {
+    const split = lowerReshape(context, weight, [groups, outputs / groups, inputsPerGroup, ...kernel]);
+    const moved = context.addNode("Transpose", [split], {
+      perm: { ints: [0, 2, 1, ...taps.map((axis) => axis + 1)] },
+    });
+    swapped = lowerReshape(context, moved, [groups * inputsPerGroup, outputs / groups, ...kernel]);
+  }
+  const long = taps.filter((_, k) => kernel[k] > 1);
+  return long.length === 0 ? swapped : lowerFlip(context, swapped, long);
+}
+
+/** Puts stride − 1 zeros after every pixel of every spatial axis: [N, C, size·stride …]. Holds no sizes. */
+function lowerZeroInsertion(context: LoweringContext, value: string, stride: readonly number[]): string {
+  const rank = stride.length + 2;
+  // The last axis is spread, then the axes are turned so that the next one is last.
+  const turn = [0, 1, rank - 1, ...stride.slice(1).map((_, k) => k + 2)];
+  let current = value;
+  for (const step of [...stride].reverse()) {
+    if (step > 1) {
+      const column = context.addNode("Unsqueeze", [current, addList(context, [rank])]);
+      const none = new Array<number>(rank).fill(0);
+      const spread = context.addNode("Pad", [column, addList(context, [...none, 0, ...none, step - 1])]);
+      current = lowerReshape(context, spread, [...none.slice(1), -1]);
+    }
+    current = context.addNode("Transpose", [current], { perm: { ints: turn } });
+  }
+  return current;
+}
+
+/** The adjoint of a strided convolution as zero insertion and a stride-1 convolution. */
+function lowerInputGradientByInsertion(
+  context: LoweringContext,
+  [upstream, weight]: readonly string[],
+  { inputShapes: [, shape], attributes }: OperatorCall,
+): string {
+  const geometry = getGeometry(attributes);
+  const { stride, dilation, before, after, groups } = geometry;
+  const reach = computeReach(shape.slice(2), geometry);
+  const extra = getList(attributes, "outputPadding");
+  let spread = lowerZeroInsertion(context, upstream, stride);
+  const trailing = reach.map((length, k) => length - after[k] + extra[k] - (stride[k] - 1));
+  const cut = trailing.map((_, k) => k).filter((k) => trailing[k] < 0);
+  if (cut.length > 0) {
+    spread = context.addNode("Slice", [
+      spread,
+      addList(
+        context,
+        cut.map(() => 0),
+      ),
+      addList(
+        context,
+        cut.map((k) => trailing[k]),
+      ),
+      addList(
+        context,
+        cut.map((k) => k + 2),
+      ),
     ]);
   }
-  const flat = (shape[2] + top + bottom) * (shape[3] + left + right);
-  return context.addNode("Reshape", [padded, context.addConstant("int64", [3], [shape[0], shape[1], flat])]);
-}
-
-function lowerFlatSlice(context: LoweringContext, value: string, start: number, length: number): string {
-  const constant = (x: number): string => context.addConstant("int64", [1], [x]);
-  return context.addNode("Slice", [value, constant(start), constant(start + length), constant(2)]);
-}
-
-/** [N,C,H,W] as one image of N channels with C folded into the columns: [1, N, H, W·C]. */
-function lowerFoldChannels(context: LoweringContext, value: string, shape: readonly number[]): string {
-  const [batch, channels, rows, columns] = shape;
-  const moved =
-    channels === 1 ? value : context.addNode("Transpose", [value], { perm: { ints: [0, 2, 3, 1] } });
-  return context.addNode("Reshape", [
-    moved,
-    context.addConstant("int64", [4], [1, batch, rows, columns * channels]),
-  ]);
-}
-
-/**
- * The weight gradient as one convolution: the images of a batch become channels, the channels of one side are
- * folded into its columns, the other side is the kernel, and a dilation of as many columns as there are
- * channels makes one tap step by one pixel. The output columns then are (tap column, channel), so the
- * runtime's im2col copies long runs and its matrix product is large.
- *
- * w̄[o, u, (v, i)] = Σ_{n,y,x} ȳ[o; n, y, x] · X[n, y + u − p, (x + v − p)·I + i]
- */
-export function lowerWeightGradientAsConvolution(
-  context: LoweringContext,
-  [input, upstream]: readonly string[],
-  { inputShapes: [x, g], attributes }: OperatorCall,
-): string {
-  const [kernelRows, kernelColumns] = getList(attributes, "kernel");
-  const padding = attributes.padding as number;
-  const foldsInput = x[1] <= g[1];
-  const [image, imageShape] = foldsInput ? [input, x] : [upstream, g];
-  const [kernel, kernelShape] = foldsInput ? [upstream, g] : [input, x];
-  const folded = imageShape[1];
-  const p = foldsInput ? padding : kernelRows - 1 - padding;
-  const q = (foldsInput ? padding : kernelColumns - 1 - padding) * folded;
-  const product = context.addNode(
-    "Conv",
-    [
-      lowerFoldChannels(context, image, imageShape),
-      context.addNode("Transpose", [kernel], { perm: { ints: [1, 0, 2, 3] } }),
-    ],
-    {
-      kernel_shape: { ints: kernelShape.slice(2) },
-      dilations: { ints: [1, folded] },
-      pads: { ints: [p, q, p, q] },
-    },
-  );
-  const taps = context.addNode("Reshape", [
-    product,
-    context.addConstant("int64", [4], [kernelShape[1], kernelRows, kernelColumns, folded]),
-  ]);
-  if (foldsInput) return context.addNode("Transpose", [taps], { perm: { ints: [0, 3, 1, 2] } });
-  // With the sides exchanged, taps come out in reverse order.
-  const flipped = lowerFlip(context, taps, [1, 2], [kernelRows, kernelColumns]);
-  return context.addNode("Transpose", [flipped], { perm: { ints: [3, 0, 1, 2] } });
-}
-
-/**
- * The weight gradient as one matrix product per tap: rows of both sides are padded to a common width once and
- * flattened, so that a tap is one contiguous slice; the side with fewer channels is sliced.
- */
-export function lowerWeightGradientAsProducts(
-  context: LoweringContext,
-  [input, upstream]: readonly string[],
-  { inputShapes: [x, g], outputShape, attributes }: OperatorCall,
-): string {
-  const [kernelRows, kernelColumns] = getList(attributes, "kernel");
-  const padding = attributes.padding as number;
-  const width = x[3] + 2 * padding;
-  const taps: string[] = [];
-  const sliceInput = x[1] <= g[1];
-  // One side is shifted by a contiguous slice per tap: the one with fewer channels.
-  const paddedInput = lowerPadFlat(context, input, x, {
-    top: padding,
-    bottom: padding + (sliceInput && kernelColumns > 1 ? 1 : 0),
-    left: padding,
-    right: padding,
+  return lowerConv(context, [spread, lowerAdjointWeights(context, weight, shape, groups)], shape.slice(2), {
+    stride: stride.map(() => 1),
+    dilation,
+    before: reach.map((length, k) => length - before[k]),
+    after: trailing.map((amount) => Math.max(amount, 0)),
+    groups,
   });
-  const paddedUpstream = lowerPadFlat(context, upstream, g, {
-    top: sliceInput ? 0 : kernelRows - (kernelColumns > 1 ? 0 : 1),
-    bottom: sliceInput ? 0 : kernelRows - 1,
-    left: 0,
-    right: kernelColumns - 1,
-  });
-  const origin = (kernelRows - (kernelColumns > 1 ? 0 : 1)) * width;
-  for (let u = 0; u < kernelRows; u++) {
-    for (let v = 0; v < kernelColumns; v++) {
-      const shift = u * width + v;
-      const product = sliceInput
-        ? lowerMatmulTransposed(
-            context,
-            paddedUpstream,
-            lowerFlatSlice(context, paddedInput, shift, g[2] * width),
-          )
-        : lowerMatmulTransposed(
-            context,
-            lowerFlatSlice(context, paddedUpstream, origin - shift, (x[2] + 2 * padding) * width),
-            paddedInput,
-          );
-      taps.push(
-        context.addNode("ReduceSum", [product, context.addConstant("int64", [1], [0])], {
-          keepdims: { int: 1 },
-        }),
-      );
-    }
+}
+
+/** Writes the adjoint of a convolution in its input. */
+export function lowerInputGradient(
+  context: LoweringContext,
+  inputs: readonly string[],
+  call: OperatorCall,
+): string {
+  const [upstream, weight] = inputs;
+  const shape = call.inputShapes[1];
+  const kernel = shape.slice(2);
+  const geometry = getGeometry(call.attributes);
+  const { stride, dilation, before, after, groups } = geometry;
+  if (stride.every((step) => step === 1)) {
+    const reach = computeReach(kernel, geometry);
+    return lowerConv(context, [upstream, lowerAdjointWeights(context, weight, shape, groups)], kernel, {
+      stride,
+      dilation,
+      before: reach.map((length, k) => length - before[k]),
+      after: reach.map((length, k) => length - after[k]),
+      groups,
+    });
   }
-  const stacked = taps.length === 1 ? taps[0] : context.addNode("Concat", taps, { axis: { int: 0 } });
-  const moved = context.addNode("Transpose", [stacked], { perm: { ints: [1, 2, 0] } });
-  return context.addNode("Reshape", [moved, context.addConstant("int64", [4], outputShape)]);
+  if (context.dialect === "standard" && kernel.length > 2) {
+    return lowerInputGradientByInsertion(context, inputs, call);
+  }
+  return context.addNode("ConvTranspose", [upstream, weight], {
+    kernel_shape: { ints: kernel },
+    pads: { ints: [...before, ...after] },
+    strides: { ints: stride },
+    dilations: { ints: dilation },
+    output_padding: { ints: getList(call.attributes, "outputPadding") },
+    group: { int: groups },
+  });
 }

@@ -21,9 +21,18 @@ export {
   sub,
   tanh,
 } from "./arithmetic.ts";
-export { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution.ts";
+export {
+  type ConvolutionOptions,
+  type ConvolutionPadding,
+  type ConvTransposeOptions,
+  conv2d,
+  conv3d,
+  convTranspose2d,
+  convTranspose3d,
+} from "./convolution.ts";
 export { matmul } from "./linear.ts";
 export { flip, padReflect } from "./reflection.ts";
+export { padReplicate } from "./replication.ts";
 export { averagePool, depthToSpace, enlargeNearest, spaceToDepth } from "./resample.ts";
 export { concat, expand, pad, reduceSum, reshape, slice, transpose } from "./structure.ts";
 export { operators } from "./table.ts";

@@ -5,9 +5,10 @@
 import { createRegistry, type Registry } from "@alara/core";
 import type { Operator } from "../tensor.ts";
 import { arithmeticOperators } from "./arithmetic.ts";
-import { convolutionOperators } from "./convolution.ts";
+import { convolutionOperators } from "./convolution-operators.ts";
 import { linearOperators } from "./linear.ts";
 import { reflectionOperators } from "./reflection.ts";
+import { replicationOperators } from "./replication.ts";
 import { resampleOperators } from "./resample.ts";
 import { structureOperators } from "./structure.ts";
 
@@ -21,5 +22,6 @@ export const operators: Registry<Operator> = createRegistry(
     ...convolutionOperators,
     ...resampleOperators,
     ...reflectionOperators,
+    ...replicationOperators,
   ].map((operator) => [operator.name, operator] as const),
 );
