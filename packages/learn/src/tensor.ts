@@ -50,12 +50,12 @@ export interface LoweringContext {
    * the onnxruntime CPU provider may be used too.
    */
   readonly dialect: Dialect;
-  /** Adds a node with one output and returns the output's name. */
+  /** Adds a node and returns the name of one of its outputs, by default the first. */
   addNode(
     opType: string,
     inputs: readonly string[],
     attributes?: Readonly<Record<string, OnnxAttribute>>,
-    options?: { readonly domain?: string },
+    options?: { readonly domain?: string; readonly outputIndex?: number },
   ): string;
   /** A constant (stored once per value) and its name. */
   addConstant(dtype: ConstantType, dims: readonly number[], values: ArrayLike<number>): string;

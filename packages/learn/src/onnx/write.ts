@@ -26,7 +26,7 @@ export interface WriteModelOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** One ONNX node with one output. */
+/** One ONNX node of which one output is used. */
 export interface LoweredNode {
   readonly opType: string;
   readonly inputs: readonly string[];
@@ -34,6 +34,8 @@ export interface LoweredNode {
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
   /** Absent: the standard domain. */
   readonly domain?: string;
+  /** Which output of the node `output` names; absent: the first. */
+  readonly outputIndex?: number;
   /** The operator of the table that wrote it. */
   readonly source: string;
 }
@@ -102,7 +104,7 @@ class GraphBuilder implements LoweringContext {
     opType: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
-    options: { readonly domain?: string } = {},
+    options: { readonly domain?: string; readonly outputIndex?: number } = {},
   ): string {
     const output = `v${this.nodes.length}`;
     this.nodes.push({ opType, inputs, output, attributes, ...options, source: this.source });
@@ -223,11 +225,11 @@ export function encodeGraph(
     metadata_props: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: "alara",
-      node: graph.nodes.map(({ opType, inputs, output, attributes, domain }, k) => ({
+      node: graph.nodes.map(({ opType, inputs, output, attributes, domain, outputIndex = 0 }, k) => ({
         name: `${opType}_${k}`,
         op_type: opType,
         input: inputs,
-        output: [output],
+        output: [...Array.from({ length: outputIndex }, (_, n) => `${output}.${n}`), output],
         attribute: Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value)),
         ...(domain === undefined ? {} : { domain }),
       })),
