@@ -16,6 +16,10 @@ import { AlaraError } from "@alara/core";
  * - `EXTERNAL_DATA_REFUSED`: an ONNX model that points at other files.
  * - `NO_PROVIDER`: none of the asked execution providers is present.
  * - `RUN_FAILED`: the runtime rejected a model or a run.
+ * - `BROKEN_WEIGHTS`: bytes that are no safetensors file, or contradict themselves.
+ * - `UNSUPPORTED_DTYPE`: weights of an element type that is not read.
+ * - `WEIGHTS_MISMATCH`: weights that do not fit a network: missing, unexpected or of another shape.
+ * - `UNSUPPORTED_MODEL`: an ONNX graph with operators or settings that cannot be imported; all are named.
  * - `BROKEN_CHECKPOINT`: bytes that are no checkpoint, or are damaged.
  * - `CHECKPOINT_MISMATCH`: a checkpoint of another network or recipe.
  * - `DIVERGED`: the loss became NaN or infinite.
@@ -33,6 +37,10 @@ export type LearnErrorCode =
   | "EXTERNAL_DATA_REFUSED"
   | "NO_PROVIDER"
   | "RUN_FAILED"
+  | "BROKEN_WEIGHTS"
+  | "UNSUPPORTED_DTYPE"
+  | "WEIGHTS_MISMATCH"
+  | "UNSUPPORTED_MODEL"
   | "BROKEN_CHECKPOINT"
   | "CHECKPOINT_MISMATCH"
   | "DIVERGED"

@@ -5,15 +5,38 @@
 export {
   type BestWeights,
   type Checkpoint,
+  decodeArrays,
   decodeCheckpoint,
+  encodeArrays,
   encodeCheckpoint,
   type PendingLog,
 } from "./checkpoint.ts";
 export { LearnError, type LearnErrorCode } from "./errors.ts";
 export { type ExportOptions, exportInferenceModel, MODEL_INPUT, MODEL_OUTPUT } from "./export-model.ts";
 export { evaluateGraph, grad, simplifyGraph, sortGraph } from "./graph.ts";
+export {
+  collectWeights,
+  type LoadWeightsOptions,
+  loadWeights,
+  type RenameRule,
+} from "./import/load-weights.ts";
+export {
+  MAXIMUM_HEADER_BYTES,
+  readSafetensors,
+  type SafetensorsContent,
+  type WeightTensor,
+  writeSafetensors,
+} from "./import/safetensors.ts";
 export { drawLossCurve } from "./loss-plot.ts";
 export { type Loss, type LossOptions, losses } from "./losses.ts";
+export {
+  type LossSpecification,
+  type Method,
+  type MethodOption,
+  type MethodRecipe,
+  methods,
+  type NetworkSpecification,
+} from "./methods/index.ts";
 export {
   type ApplyContext,
   type Assignment,
@@ -30,6 +53,15 @@ export { inspectOnnxModel, type OnnxSummary, type OnnxValueSummary } from "./onn
 export { MAXIMUM_MODEL_BYTES, type WriteModelOptions, writeOnnxModel } from "./onnx/write.ts";
 export * from "./operators/index.ts";
 export {
+  type AdamOptions,
+  type CommonOptimiserOptions,
+  createOptimiser,
+  type OptimiserOptions,
+  type OptimiserRule,
+  optimisers,
+  type SgdOptions,
+} from "./optimisers.ts";
+export {
   countParameters,
   initialiseParameters,
   layOutParameters,
@@ -44,6 +76,15 @@ export {
   type TrainingPair,
 } from "./patch-source.ts";
 export {
+  type BatchField,
+  gatherParameters,
+  joinParameters,
+  prefixNetwork,
+  type RandomInput,
+  type TrainingPhase,
+  type TrainingProgram,
+} from "./program.ts";
+export {
   createFloatData,
   getFloatOutput,
   type Runtime,
@@ -51,7 +92,15 @@ export {
   type SessionOptions,
   type TensorData,
 } from "./runtime.ts";
-export { computeLearningRate, type Schedule } from "./schedule.ts";
+export {
+  type ConstantSchedule,
+  type CosineSchedule,
+  computeLearningRate,
+  type LinearSchedule,
+  type OneCycleSchedule,
+  type Schedule,
+  type StepSchedule,
+} from "./schedule.ts";
 export {
   type Attributes,
   countElements,
@@ -65,13 +114,13 @@ export {
   type Tensor,
 } from "./tensor.ts";
 export {
-  type AdamOptions,
   buildTrainStep,
   type CompileOptions,
   compileTrainStep,
   computeStepScalars,
   createTrainState,
   type LossTerm,
+  type StepFeeds,
   type StepResult,
   type TrainState,
   type TrainStep,
@@ -79,13 +128,21 @@ export {
   writeTrainStep,
 } from "./train-step.ts";
 export {
-  computeRecipeDigest,
+  computeRunDigest,
+  listPatchSides,
+  runTraining,
   type TrainLogEntry,
   type TrainOptions,
-  type TrainRecipe,
   type TrainResult,
+  type TrainSettings,
   type TrainSink,
-  trainNetwork,
-  type ValidationPair,
-  validateNetwork,
 } from "./trainer.ts";
+export {
+  createPairValidation,
+  type PairValidationOptions,
+  type RunNetwork,
+  type Validation,
+  type ValidationPair,
+  type ValidationResult,
+  type ValidationSample,
+} from "./validation.ts";
