@@ -47,12 +47,19 @@ export interface ConvTransposeOptions {
   readonly groups?: number;
 }
 
+/** One entry per spatial axis. */
 function toList(
   value: number | readonly number[] | undefined,
-  axes: number,
+  kernel: readonly number[],
   fallback: number,
+  what: string,
 ): readonly number[] {
-  return typeof value === "object" ? value : new Array<number>(axes).fill(value ?? fallback);
+  if (typeof value !== "object") return kernel.map(() => value ?? fallback);
+  if (value.length === kernel.length) return value;
+  throw new LearnError(
+    "SHAPE_MISMATCH",
+    `${what} ${formatShape(value)} must have one entry per axis of kernel ${formatShape(kernel)}`,
+  );
 }
 
 /** Pads spatial axes with border pixels. */
@@ -77,18 +84,29 @@ function convolveWithOptions(
   options: ConvolutionOptions,
 ): Tensor {
   const { bias, padding, paddingMode = "zero", groups = 1 } = options;
-  checkRank(weight.shape, axes, `conv${axes}d: weight`);
-  const dilation = toList(options.dilation, axes, 1);
-  const same = weight.shape.slice(2).map((size, k) => Math.floor((size - 1) / 2) * (dilation[k] ?? 1));
+  const name = `conv${axes}d`;
+  checkRank(weight.shape, axes, `${name}: weight`);
+  const kernel = weight.shape.slice(2);
+  const dilation = toList(options.dilation, kernel, 1, `${name}: dilation`);
+  const same = kernel.map((size, k) => Math.floor((size - 1) / 2) * dilation[k]);
   const sides =
     typeof padding === "object" && "before" in padding
       ? padding
-      : { before: padding === undefined ? same : toList(padding, axes, 0), after: undefined };
+      : {
+          before: padding === undefined ? same : toList(padding, kernel, 0, `${name}: padding`),
+          after: undefined,
+        };
   const { before, after = before } = sides;
-  const geometry = { stride: toList(options.stride, axes, 1), dilation, before, after, groups };
+  const geometry = {
+    stride: toList(options.stride, kernel, 1, `${name}: stride`),
+    dilation,
+    before,
+    after,
+    groups,
+  };
   const operands = bias === undefined ? [weight] : [weight, bias];
   if (paddingMode === "zero") return convolve([input, ...operands], geometry);
-  checkRank(input.shape, axes, `conv${axes}d: input`);
+  checkRank(input.shape, axes, `${name}: input`);
   const none = dilation.map(() => 0);
   return convolve([padBorder(input, paddingMode, geometry), ...operands], {
     ...geometry,
@@ -124,6 +142,7 @@ function convolveTransposed(
   const name = `convTranspose${axes}d`;
   checkRank(input.shape, axes, `${name}: input`);
   checkRank(weight.shape, axes, `${name}: weight`);
+  const kernel = weight.shape.slice(2);
   const { groups = 1, bias } = options;
   if (input.shape[1] !== weight.shape[0]) {
     throw new LearnError(
@@ -131,10 +150,10 @@ function convolveTransposed(
       `${name}: input ${formatShape(input.shape)} has ${input.shape[1]} channels but weight ${formatShape(weight.shape)} expects ${weight.shape[0]}`,
     );
   }
-  const before = toList(options.padding, axes, 0);
-  const extra = toList(options.outputPadding, axes, 0);
-  const stride = toList(options.stride, axes, 1);
-  const dilation = toList(options.dilation, axes, 1);
+  const before = toList(options.padding, kernel, 0, `${name}: padding`);
+  const extra = toList(options.outputPadding, kernel, 0, `${name}: output padding`);
+  const stride = toList(options.stride, kernel, 1, `${name}: stride`);
+  const dilation = toList(options.dilation, kernel, 1, `${name}: dilation`);
   if (extra.some((amount, k) => !(amount >= 0 && amount < Math.max(stride[k], dilation[k])))) {
     throw new LearnError(
       "OUT_OF_RANGE",
