@@ -11,6 +11,7 @@ export {
   encodeCheckpoint,
   type PendingLog,
 } from "./checkpoint.ts";
+export * from "./data/index.ts";
 export { LearnError, type LearnErrorCode } from "./errors.ts";
 export { type ExportOptions, exportInferenceModel, MODEL_INPUT, MODEL_OUTPUT } from "./export-model.ts";
 export { evaluateGraph, grad, simplifyGraph, sortGraph } from "./graph.ts";
@@ -37,6 +38,7 @@ export {
   methods,
   type NetworkSpecification,
 } from "./methods/index.ts";
+export * from "./monitor/index.ts";
 export {
   type ApplyContext,
   type Assignment,
@@ -68,13 +70,7 @@ export {
   type ParameterPlace,
   splitParameters,
 } from "./parameters.ts";
-export {
-  type Batch,
-  createPairSource,
-  type PairSourceOptions,
-  type PatchSource,
-  type TrainingPair,
-} from "./patch-source.ts";
+export type { PatchSource } from "./patch-source.ts";
 export {
   type BatchField,
   gatherParameters,
@@ -86,6 +82,8 @@ export {
 } from "./program.ts";
 export {
   createFloatData,
+  type DeviceRun,
+  type DeviceTensor,
   getFloatOutput,
   type Runtime,
   type Session,
