@@ -1,12 +1,19 @@
 /**
  * onnxruntime-node behind the `Runtime` interface: tries execution providers in order, reports what is
- * missing and what was used. The provider "webgpu" runs what it lacks on the CPU (onnxruntime's rule).
+ * missing and what was used. The providers "webgpu" and "cuda" leave what they lack to the CPU (onnxruntime's
+ * rule; placement.ts tells what). Values stay on the device between runs on "webgpu" alone: the binding's
+ * tensors know no other device memory.
  */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import os from "node:os";
+import { dirname, join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { LearnError } from "../errors.ts";
+import { describeFailure, placeOutputs, wrapSession } from "../onnx/session.ts";
 import { writeOnnxModel } from "../onnx/write.ts";
 import { mul } from "../operators/arithmetic.ts";
-import type { Runtime, Session, SessionOptions, TensorData } from "../runtime.ts";
+import type { Runtime, Session, SessionOptions } from "../runtime.ts";
 import { createConstant, createInput } from "../tensor.ts";
 
 /** Options of {@link createNodeRuntime}. */
@@ -19,22 +26,52 @@ export interface NodeRuntimeOptions {
   readonly strict?: boolean;
 }
 
-function toOrt(value: TensorData): ort.Tensor {
-  if (value.dtype === "float32") return new ort.Tensor("float32", value.data, value.dims);
-  if (value.dtype === "int64") return new ort.Tensor("int64", value.data, value.dims);
-  return new ort.Tensor("bool", value.data, value.dims);
+/** Opens a native session; `cuda`, `webgpu` … alone or, as onnxruntime decides, with the CPU's help. */
+export async function openNativeSession(
+  model: Uint8Array,
+  provider: string,
+  options: Omit<ort.InferenceSession.SessionOptions, "executionProviders">,
+): Promise<ort.InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, {
+      executionProviders: [provider],
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+      ...options,
+    });
+  } catch (error) {
+    throw new LearnError(
+      "RUN_FAILED",
+      `onnxruntime (${provider}) rejected the model: ${describeFailure(error)}`,
+      { cause: error },
+    );
+  }
 }
 
-function fromOrt(name: string, tensor: ort.OnnxValue): TensorData {
-  const { type, dims, data } = tensor as ort.Tensor;
-  if (type === "float32") return { dtype: "float32", dims, data: data as Float32Array };
-  if (type === "int64") return { dtype: "int64", dims, data: data as BigInt64Array };
-  if (type === "bool") return { dtype: "bool", dims, data: data as Uint8Array };
-  throw new LearnError("RUN_FAILED", `output "${name}" has element type ${type}, which Alara does not read`);
+/** The identity: it brings a value from the device, for `Tensor.getData` of the binding ends the process. */
+function writeReader(dims: readonly number[]): Uint8Array {
+  const x = createInput("x", dims);
+  return writeOnnxModel({ inputs: [x], outputs: { y: x } });
 }
 
-function describeFailure(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Wraps a native session; readers are opened when first needed and released with the session. */
+function wrapNative(native: ort.InferenceSession, provider: string, kept: readonly string[]): Session {
+  const readers = new Map<string, Promise<ort.InferenceSession>>();
+  return wrapSession({
+    ...{ native, provider, kept },
+    Tensor: ort.Tensor,
+    async download(tensor) {
+      const key = tensor.dims.join("x");
+      const reader = readers.get(key) ?? openNativeSession(writeReader(tensor.dims), provider, {});
+      readers.set(key, reader);
+      const { y } = await (await reader).run({ x: tensor });
+      return (y as ort.Tensor).data as Float32Array;
+    },
+    async onDispose() {
+      for (const reader of readers.values()) await (await reader).release();
+      readers.clear();
+    },
+  });
 }
 
 async function openSession(
@@ -44,67 +81,16 @@ async function openSession(
   options: SessionOptions,
 ): Promise<Session> {
   const chosen = options.threads ?? defaults.threads;
-  let native: ort.InferenceSession;
-  try {
-    native = await ort.InferenceSession.create(model, {
-      executionProviders: [provider],
-      graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
-      ...(defaults.strict ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
-      ...(chosen === undefined ? {} : { intraOpNumThreads: chosen }),
-      ...(options.profilePath === undefined
-        ? {}
-        : { enableProfiling: true, profileFilePrefix: options.profilePath }),
-    });
-  } catch (error) {
-    throw new LearnError(
-      "RUN_FAILED",
-      `onnxruntime (${provider}) rejected the model: ${describeFailure(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return {
-    inputNames: native.inputNames,
-    outputNames: native.outputNames,
-    async run(feeds, outputs) {
-      const inputs: Record<string, ort.Tensor> = {};
-      for (const name of native.inputNames) {
-        const feed = feeds[name];
-        if (feed === undefined) {
-          throw new LearnError(
-            "RUN_FAILED",
-            `no value for model input "${name}"; given: ${Object.keys(feeds)}`,
-          );
-        }
-        inputs[name] = toOrt(feed);
-      }
-      try {
-        let results: ort.InferenceSession.OnnxValueMapType;
-        if (outputs === undefined) {
-          results = await native.run(inputs);
-        } else {
-          const fetches: Record<string, ort.Tensor | null> = {};
-          for (const name of native.outputNames) {
-            fetches[name] = outputs[name] === undefined ? null : toOrt(outputs[name]);
-          }
-          results = await native.run(inputs, fetches);
-        }
-        return Object.fromEntries(
-          Object.entries(results).map(([name, tensor]) => [name, fromOrt(name, tensor)]),
-        );
-      } catch (error) {
-        throw new LearnError("RUN_FAILED", `onnxruntime (${provider}) failed: ${describeFailure(error)}`, {
-          cause: error,
-        });
-      }
-    },
-    async dispose() {
-      if (options.profilePath !== undefined) native.endProfiling();
-      await native.release();
-    },
-  };
+  const kept = provider === "webgpu" ? (options.keepOnDevice ?? []) : [];
+  const native = await openNativeSession(model, provider, {
+    ...(defaults.strict ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
+    ...(chosen === undefined ? {} : { intraOpNumThreads: chosen }),
+    ...(kept.length === 0 ? {} : { preferredOutputLocation: placeOutputs(kept) }),
+    ...(options.profilePath === undefined
+      ? {}
+      : { enableProfiling: true, profileFilePrefix: options.profilePath }),
+  });
+  return wrapNative(native, provider, kept);
 }
 
 /** A one-operator model that a provider must run to count as present. */
@@ -113,14 +99,44 @@ function createProbe(): Uint8Array {
   return writeOnnxModel({ inputs: [x], outputs: { y: mul(x, createConstant(2)) } });
 }
 
+/** Why `cuda` cannot even be tried, or null; asking first spares onnxruntime's own report on stderr. */
+function findCudaObstacle(): string | null {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    return `onnxruntime-node has CUDA for Linux on x64 only, this is ${process.platform} on ${process.arch}`;
+  }
+  const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+  const file = join(root, "bin", "napi-v6", "linux", "x64", "libonnxruntime_providers_cuda.so");
+  if (existsSync(file)) return null;
+  return "onnxruntime's CUDA libraries are not installed; run the setup with ALARA_CUDA=1 to fetch them";
+}
+
+/** The name of the processor, or of the first CUDA device (as Linux's driver tells it); else nothing. */
+function describeDevice(provider: string): string | undefined {
+  if (provider === "cpu") return os.cpus()[0]?.model.trim() || undefined;
+  if (provider !== "cuda") return undefined;
+  const folder = "/proc/driver/nvidia/gpus";
+  try {
+    const [first] = readdirSync(folder).sort();
+    return /^Model:\s*(.+)$/m.exec(readFileSync(join(folder, first, "information"), "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Opens onnxruntime with the first provider of the list that works.
+ * Opens onnxruntime with the first provider of the list that works. `device` is the processor's name on "cpu"
+ * and the first card's on "cuda"; onnxruntime-node does not tell which adapter "webgpu" took.
  *
  * @throws LearnError `NO_PROVIDER` when none works, with each reason
  */
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<Runtime> {
   const unavailable: { provider: string; reason: string }[] = [];
   for (const provider of options.providers ?? ["cpu"]) {
+    const obstacle = provider === "cuda" ? findCudaObstacle() : null;
+    if (obstacle !== null) {
+      unavailable.push({ provider, reason: obstacle });
+      continue;
+    }
     try {
       const session = await openSession(createProbe(), provider, options, {});
       await session.run({ x: { dtype: "float32", dims: [1], data: Float32Array.of(1) } });
@@ -129,8 +145,10 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
       unavailable.push({ provider, reason: describeFailure(error) });
       continue;
     }
+    const device = describeDevice(provider);
     return {
       provider,
+      ...(device === undefined ? {} : { device }),
       unavailable,
       version: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
       createSession: (model, sessionOptions = {}) => openSession(model, provider, options, sessionOptions),

@@ -19,6 +19,11 @@ export interface SessionBinding {
   readonly onDispose?: () => Promise<void>;
 }
 
+/** The native option that leaves these outputs on the device and brings the others to the host. */
+export function placeOutputs(kept: readonly string[]): Record<string, "gpu-buffer"> {
+  return Object.fromEntries(kept.map((name) => [name, "gpu-buffer"] as const));
+}
+
 /** The message of whatever was thrown. */
 export function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -38,7 +43,8 @@ function createHandle(tensor: Tensor, binding: SessionBinding, live: Set<DeviceT
   const handle: DeviceTensor = {
     dims: tensor.dims,
     async read() {
-      if (!NATIVE.has(handle)) throw new LearnError("RUN_FAILED", "a device value was read after its dispose");
+      if (!NATIVE.has(handle))
+        throw new LearnError("RUN_FAILED", "a device value was read after its dispose");
       try {
         return await binding.download(tensor);
       } catch (error) {
@@ -59,9 +65,20 @@ function createHandle(tensor: Tensor, binding: SessionBinding, live: Set<DeviceT
   return handle;
 }
 
-/** Wraps a native session. */
+/**
+ * Wraps a native session.
+ *
+ * @throws LearnError `RUN_FAILED` when an output to keep does not exist
+ */
 export function wrapSession(binding: SessionBinding): Session {
   const { native, Tensor: Constructor, provider, kept } = binding;
+  const unknown = kept.filter((name) => !native.outputNames.includes(name));
+  if (unknown.length > 0) {
+    throw new LearnError(
+      "RUN_FAILED",
+      `no output ${unknown.join(", ")} to keep on the device; the model has ${native.outputNames.join(", ")}`,
+    );
+  }
   const live = new Set<DeviceTensor>();
   const toOrt = (value: TensorData): Tensor => {
     if (value.dtype === "float32") return new Constructor("float32", value.data, value.dims);
