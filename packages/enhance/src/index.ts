@@ -22,12 +22,19 @@ export { createIdentityEnhancer } from "./identity.ts";
 export { createNetworkEnhancer, type NetworkEnhancerOptions } from "./network.ts";
 export { clampToAir, PADDING_AS_HU } from "./padding.ts";
 export {
+  checkRecipe,
+  createRecipeSchema,
+  type DataRecipe,
+  getMethodRecipe,
+  getTrainSettings,
   type InsertionRecipe,
   type PhantomRecipe,
   parseRecipe,
   RECIPE_SCHEMA,
   type Recipe,
+  type RecipeValues,
 } from "./recipe.ts";
+export type { JsonSchema } from "./recipe-fields.ts";
 export {
   createEnhancer,
   type EnhancerEnvironment,

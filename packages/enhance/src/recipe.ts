@@ -1,12 +1,38 @@
 /**
- * Training recipes: methods are data. A recipe names the network, the data, the loss and the schedule; the same
- * recipe, seed and machine give the same model.
+ * Training recipes: methods are data. A recipe names the method, the networks, the data, the losses and the schedule;
+ * the same recipe, seed and machine give the same model. The published JSON Schema (recipes/recipe.schema.json) is
+ * written from the same table that checks a recipe here.
  */
-import { losses, type TrainRecipe } from "@alara/learn";
+import {
+  type LossSpecification,
+  losses,
+  type MethodRecipe,
+  methods,
+  type NetworkSpecification,
+  networks,
+  type OptimiserOptions,
+  optimisers,
+  type Schedule,
+  type TrainSettings,
+} from "@alara/learn";
 import { EnhanceError } from "./errors.ts";
+import {
+  describeSchema,
+  type Field,
+  isNumber,
+  isNumberPair,
+  isOneOf,
+  isPatch,
+  isText,
+  isTextList,
+  isValues,
+  type JsonSchema,
+  listOf,
+  optional,
+} from "./recipe-fields.ts";
 
 /** Schema identifier of a recipe file. */
-export const RECIPE_SCHEMA = "alara-recipe/1";
+export const RECIPE_SCHEMA = "alara-recipe/2";
 
 /** Dose-reduced pairs from real series. */
 export interface InsertionRecipe {
@@ -25,27 +51,44 @@ export interface PhantomRecipe {
   readonly share: number;
 }
 
+/** Values of a method's, task's or network's own settings. */
+export type RecipeValues = Readonly<Record<string, number | string | boolean | readonly number[]>>;
+
+/** The data part of a recipe. */
+export interface DataRecipe {
+  /** Split file inside the data folder. */
+  readonly split: string;
+  /** What pairs are made; default "low-dose". */
+  readonly task?: { readonly name: string; readonly options?: RecipeValues };
+  readonly insertion: InsertionRecipe;
+  readonly phantoms: PhantomRecipe;
+  /** Added noise is scaled by a factor drawn log-uniformly from here; 1 is `insertion.doseFraction`. */
+  readonly noiseScale: readonly [number, number];
+  /** Slices used per series at most, around the middle; bounds memory and balances subjects. */
+  readonly maximumSlicesPerSeries: number;
+  /** Share of patches that must hold the body. */
+  readonly bodyShare: number;
+  /** Settings of augmentation, see docs/guide/training-data.md. */
+  readonly augmentation?: RecipeValues;
+}
+
 /** The content of a recipe file. */
 export interface Recipe {
   readonly schema: typeof RECIPE_SCHEMA;
   readonly name: string;
   readonly version: string;
   readonly summary: string;
-  readonly network: { readonly name: string; readonly config: Readonly<Record<string, number>> };
-  readonly data: {
-    /** Split file inside the data folder. */
-    readonly split: string;
-    readonly insertion: InsertionRecipe;
-    readonly phantoms: PhantomRecipe;
-    /** Added noise is scaled by a factor drawn log-uniformly from here; 1 is `insertion.doseFraction`. */
-    readonly noiseScale: readonly [number, number];
-    /** Slices used per series at most, around the middle; bounds memory and balances subjects. */
-    readonly maximumSlicesPerSeries: number;
-    /** Share of patches that must hold the body. */
-    readonly bodyShare: number;
-  };
+  /** Training method; default regression. */
+  readonly method?: { readonly name: string; readonly options?: RecipeValues };
+  /** Role → network; every method has a `main`. */
+  readonly networks: Readonly<Record<string, NetworkSpecification>> & { readonly main: NetworkSpecification };
+  readonly data: DataRecipe;
   /** Seed, batch, patch, steps, losses, schedule, optimiser: the trainer's own part. */
-  readonly training: TrainRecipe;
+  readonly training: TrainSettings & {
+    readonly losses: readonly LossSpecification[];
+    readonly optimiser: OptimiserOptions;
+    readonly learningRate: Schedule;
+  };
   readonly intendedRange: {
     readonly pixelSpacingMm: readonly [number, number];
     readonly sliceThicknessMm: readonly [number, number];
@@ -55,67 +98,31 @@ export interface Recipe {
   };
 }
 
-type Check = (value: unknown) => string | null;
+/** The networks that have names of their own in a recipe beside `main`. */
+const ROLES = ["main", "reverse", "critic", "reverseCritic", "features", "lung", "other"];
 
-const isNumber =
-  (minimum: number, maximum: number, whole = "any" as "any" | "whole"): Check =>
-  (value) =>
-    typeof value === "number" &&
-    value >= minimum &&
-    value <= maximum &&
-    (whole === "any" || Number.isInteger(value))
-      ? null
-      : `${whole === "whole" ? "a whole number" : "a number"} from ${minimum} to ${maximum}`;
-const isText: Check = (value) => (typeof value === "string" && value.length > 0 ? null : "a text");
-const isOneOf =
-  (...names: string[]): Check =>
-  (value) =>
-    names.includes(value as string) ? null : `one of ${names.join(", ")}`;
-const isNumberPair =
-  (minimum: number, maximum: number): Check =>
-  (value) =>
-    Array.isArray(value) &&
-    value.length === 2 &&
-    value.every((item) => isNumber(minimum, maximum)(item) === null) &&
-    value[0] <= value[1]
-      ? null
-      : `[low, high] within ${minimum} to ${maximum}`;
-const isTextList: Check = (value) =>
-  Array.isArray(value) && value.every((item) => typeof item === "string") ? null : "a list of texts";
-const isNumberRecord: Check = (value) =>
-  typeof value === "object" &&
-  value !== null &&
-  !Array.isArray(value) &&
-  Object.values(value).every((item) => typeof item === "number" && Number.isFinite(item))
-    ? null
-    : "an object of numbers";
-
-const isLossList: Check = (value) =>
-  Array.isArray(value) &&
-  value.length > 0 &&
-  value.every(
-    (item) => typeof item === "object" && item !== null && losses.has((item as { name: string }).name),
-  )
-    ? null
-    : `a list of { name, weight?, options? } with names of ${losses.names.join(", ")}`;
-
-/** Fields that may be left out. */
-const OPTIONAL = new Set<Check>();
-function optional(check: Check): Check {
-  const wrapped: Check = (value) => check(value);
-  OPTIONAL.add(wrapped);
-  return wrapped;
-}
-
-/** The published schema: every field, and nothing else. */
-const FIELDS: Readonly<Record<string, Check>> = {
-  schema: isOneOf(RECIPE_SCHEMA),
+/** The table: every field, and nothing else. */
+const FIELDS: Readonly<Record<string, Field>> = {
+  $schema: optional(isText),
+  schema: isOneOf(() => [RECIPE_SCHEMA]),
   name: isText,
   version: isText,
   summary: isText,
-  "network.name": isText,
-  "network.config": isNumberRecord,
+  "method.name": optional(isOneOf(() => methods.names)),
+  "method.options": optional(isValues),
+  ...Object.fromEntries(
+    ROLES.flatMap((role) => {
+      const wrap = role === "main" ? (field: Field): Field => field : optional;
+      const name = isOneOf(() => networks.names);
+      return [
+        [`networks.${role}.name`, wrap(role === "main" ? name : isText)],
+        [`networks.${role}.config`, wrap(isValues)],
+      ];
+    }),
+  ),
   "data.split": isText,
+  "data.task.name": optional(isText),
+  "data.task.options": optional(isValues),
   "data.insertion.doseFraction": isNumber(0.02, 0.95),
   "data.insertion.realisations": isNumber(1, 16, "whole"),
   "data.phantoms.count": isNumber(0, 1000, "whole"),
@@ -124,21 +131,51 @@ const FIELDS: Readonly<Record<string, Check>> = {
   "data.noiseScale": isNumberPair(0.001, 10),
   "data.maximumSlicesPerSeries": isNumber(1, 100000, "whole"),
   "data.bodyShare": isNumber(0, 1),
+  "data.augmentation": optional(isValues),
   "training.seed": isNumber(0, 4294967295, "whole"),
   "training.batch": isNumber(1, 1024, "whole"),
-  "training.patch": isNumber(8, 1024, "whole"),
+  "training.patch": isPatch,
   "training.steps": isNumber(1, 1e9, "whole"),
-  "training.losses": isLossList,
-  "training.learningRate.kind": isOneOf("constant", "cosine"),
+  "training.accumulate": optional(isNumber(1, 1024, "whole")),
+  "training.losses": listOf(
+    "{ name, weight?, options? }",
+    () => ({
+      type: "object",
+      required: ["name"],
+      additionalProperties: false,
+      properties: { name: { enum: losses.names }, weight: { type: "number" }, options: { type: "object" } },
+    }),
+    (item) =>
+      typeof item === "object" &&
+      item !== null &&
+      losses.has((item as { name: string }).name) &&
+      Object.keys(item).every((key) => ["name", "weight", "options"].includes(key)),
+  ),
+  "training.learningRate.kind": isOneOf(() => ["constant", "cosine", "step", "linear", "one-cycle"]),
   "training.learningRate.value": isNumber(1e-8, 1),
   "training.learningRate.finalValue": optional(isNumber(0, 1)),
   "training.learningRate.warmupSteps": optional(isNumber(0, 1e9, "whole")),
-  "training.optimiser.kind": isOneOf("adam"),
+  "training.learningRate.milestones": optional(
+    listOf(
+      "a whole number",
+      () => ({ type: "integer", minimum: 1 }),
+      (item) => Number.isInteger(item) && (item as number) >= 1,
+    ),
+  ),
+  "training.learningRate.factor": optional(isNumber(1e-6, 1)),
+  "training.learningRate.decayStart": optional(isNumber(0, 1e9, "whole")),
+  "training.learningRate.riseShare": optional(isNumber(0.001, 0.999)),
+  "training.learningRate.startDivisor": optional(isNumber(1, 1e9)),
+  "training.learningRate.finalDivisor": optional(isNumber(1, 1e12)),
+  "training.optimiser.kind": isOneOf(() => optimisers.names),
+  "training.optimiser.momentum": optional(isNumber(0, 0.999999)),
+  "training.optimiser.nesterov": optional(isNumber(0, 1, "whole")),
   "training.optimiser.beta1": optional(isNumber(0, 0.999999)),
   "training.optimiser.beta2": optional(isNumber(0, 0.999999)),
   "training.optimiser.epsilon": optional(isNumber(1e-12, 1)),
   "training.optimiser.weightDecay": optional(isNumber(0, 1)),
   "training.optimiser.clipNorm": optional(isNumber(1e-9, 1e9)),
+  "training.optimiser.clipValue": optional(isNumber(1e-9, 1e9)),
   "training.optimiser.averageDecay": optional(isNumber(0, 0.999999)),
   "training.logEvery": optional(isNumber(1, 1e9, "whole")),
   "training.validateEvery": optional(isNumber(1, 1e9, "whole")),
@@ -165,6 +202,39 @@ function collectLeaves(value: unknown, path: string, leaves: Map<string, unknown
   }
 }
 
+/** The published JSON Schema of a recipe file (draft 2020-12). */
+export function createRecipeSchema(): JsonSchema {
+  return describeSchema(FIELDS, "A training recipe of Alara");
+}
+
+/**
+ * Checks a recipe that is already an object, and every field of it.
+ *
+ * @throws EnhanceError `RECIPE_INVALID` naming every wrong, missing or unknown field
+ */
+export function checkRecipe(value: unknown): Recipe {
+  const leaves = new Map<string, unknown>();
+  collectLeaves(value, "", leaves);
+  const problems: string[] = [];
+  for (const [name, field] of Object.entries(FIELDS)) {
+    if (!leaves.has(name)) {
+      if (!field.isOptional) problems.push(`"${name}" is missing`);
+    } else if (!field.accepts(leaves.get(name))) {
+      problems.push(`"${name}" is ${JSON.stringify(leaves.get(name))}, expected ${field.expected()}`);
+    }
+  }
+  for (const name of leaves.keys()) {
+    if (!(name in FIELDS)) problems.push(`"${name}" is unknown`);
+  }
+  if (problems.length > 0) {
+    throw new EnhanceError(
+      "RECIPE_INVALID",
+      `the recipe has ${problems.length} fault(s): ${problems.join("; ")}`,
+    );
+  }
+  return value as Recipe;
+}
+
 /**
  * Reads a recipe and checks every field.
  *
@@ -180,25 +250,27 @@ export function parseRecipe(text: string): Recipe {
       cause,
     });
   }
-  const leaves = new Map<string, unknown>();
-  collectLeaves(value, "", leaves);
-  const problems: string[] = [];
-  for (const [name, check] of Object.entries(FIELDS)) {
-    if (!leaves.has(name)) {
-      if (!OPTIONAL.has(check)) problems.push(`"${name}" is missing`);
-    } else {
-      const expected = check(leaves.get(name));
-      if (expected) problems.push(`"${name}" is ${JSON.stringify(leaves.get(name))}, expected ${expected}`);
-    }
-  }
-  for (const name of leaves.keys()) {
-    if (!(name in FIELDS)) problems.push(`"${name}" is unknown`);
-  }
-  if (problems.length > 0) {
-    throw new EnhanceError(
-      "RECIPE_INVALID",
-      `the recipe has ${problems.length} fault(s): ${problems.join("; ")}`,
-    );
-  }
-  return value as Recipe;
+  return checkRecipe(value);
+}
+
+/** The part of a recipe from which a method writes its program. */
+export function getMethodRecipe(recipe: Recipe): MethodRecipe {
+  const { method, networks: roles, training } = recipe;
+  const { patch } = training;
+  return {
+    method: method?.name ?? "regression",
+    ...(method?.options ? { options: method.options } : {}),
+    networks: roles,
+    losses: training.losses,
+    optimiser: training.optimiser,
+    learningRate: training.learningRate,
+    batch: training.batch,
+    patch: typeof patch === "number" ? [patch, patch] : patch,
+  };
+}
+
+/** The part of a recipe that rules the loop. */
+export function getTrainSettings(recipe: Recipe): TrainSettings {
+  const { losses: _losses, optimiser: _optimiser, learningRate: _rate, ...settings } = recipe.training;
+  return settings;
 }

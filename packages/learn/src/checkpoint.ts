@@ -1,6 +1,7 @@
 /**
- * Checkpoints: everything needed to continue a training run exactly. One file: magic, header length, JSON
- * header, float32 arrays (little-endian), and the SHA-256 of all that.
+ * Checkpoints: everything needed to continue a training run exactly. One file: magic, header length, JSON header,
+ * float32 arrays (little-endian), and the SHA-256 of all that. The batch that made a run diverge is saved in the same
+ * container.
  */
 import { computeSha256, type RandomState } from "@alara/core";
 import { LearnError } from "./errors.ts";
@@ -8,9 +9,14 @@ import type { TrainState } from "./train-step.ts";
 
 /** A training run, stopped between two steps. */
 export interface Checkpoint {
-  /** Digest of network, recipe and data name; a run resumes only from its own kind. */
+  /** Digest of program, recipe and data name; a run resumes only from its own kind. */
   readonly recipeDigest: string;
-  readonly state: TrainState;
+  /** Steps of the program done. */
+  readonly step: number;
+  /** Phase → parameters and optimiser state of the group that it trains. */
+  readonly phases: Readonly<Record<string, TrainState>>;
+  /** `<phase>.<input>` → images kept for it. */
+  readonly buffers: Readonly<Record<string, readonly Float32Array[]>>;
   readonly random: RandomState;
   /** Best validation so far; null before the first. */
   readonly best: BestWeights | null;
@@ -23,68 +29,60 @@ export interface Checkpoint {
 /** The weights that did best on the validation set. */
 export interface BestWeights {
   readonly step: number;
-  readonly rmseHu: number;
-  /** Averaged weights at that step. */
-  readonly values: Float32Array;
+  /** The figure that decides; in HU when it is `rmseHu`. Lower is better. */
+  readonly score: number;
+  /** Group → averaged weights at that step. */
+  readonly values: Readonly<Record<string, Float32Array>>;
 }
 
-/** Sums that the next log line will average. */
-export interface PendingLog {
-  readonly count: number;
-  readonly sums: Readonly<Record<string, number>>;
-}
+/** Sums that the next log line will average, by name. */
+export type PendingLog = Readonly<Record<string, { readonly sum: number; readonly count: number }>>;
 
-const MAGIC = "ALARACK1";
+const MAGIC = "ALARACK2";
 const DIGEST_HEX = 64;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-interface Header {
-  readonly recipeDigest: string;
-  readonly step: number;
+interface Section {
+  readonly name: string;
   readonly length: number;
-  readonly random: RandomState;
-  readonly best: { readonly step: number; readonly rmseHu: number } | null;
-  readonly validationsSinceBest: number;
-  readonly pending: PendingLog;
 }
 
-/** Encodes a checkpoint. */
-export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Array> {
-  const { state, best } = checkpoint;
-  const header: Header = {
-    recipeDigest: checkpoint.recipeDigest,
-    step: state.step,
-    length: state.parameters.length,
-    random: checkpoint.random,
-    best: best === null ? null : { step: best.step, rmseHu: best.rmseHu },
-    validationsSinceBest: checkpoint.validationsSinceBest,
-    pending: checkpoint.pending,
-  };
-  const arrays = [state.parameters, state.firstMoment, state.secondMoment, state.average];
-  if (best !== null) arrays.push(best.values);
-  const headerBytes = new TextEncoder().encode(JSON.stringify(header));
-  const body = arrays.reduce((sum, array) => sum + 4 * array.length, 0);
+/** A JSON header and named float32 arrays as one file. */
+export async function encodeArrays(
+  header: unknown,
+  arrays: readonly (readonly [name: string, values: Float32Array])[],
+): Promise<Uint8Array> {
+  const sections: Section[] = arrays.map(([name, values]) => ({ name, length: values.length }));
+  const headerBytes = new TextEncoder().encode(JSON.stringify({ header, sections }));
+  const body = sections.reduce((sum, { length }) => sum + 4 * length, 0);
   const bytes = new Uint8Array(MAGIC.length + 4 + headerBytes.length + body + DIGEST_HEX);
   const view = new DataView(bytes.buffer);
   bytes.set(new TextEncoder().encode(MAGIC));
   view.setUint32(MAGIC.length, headerBytes.length, true);
   bytes.set(headerBytes, MAGIC.length + 4);
   let offset = MAGIC.length + 4 + headerBytes.length;
-  for (const array of arrays) {
-    for (const value of array) {
-      view.setFloat32(offset, value, true);
-      offset += 4;
+  for (const [, values] of arrays) {
+    if (IS_LITTLE_ENDIAN) {
+      bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
+    } else {
+      values.forEach((value, k) => {
+        view.setFloat32(offset + 4 * k, value, true);
+      });
     }
+    offset += values.byteLength;
   }
   bytes.set(new TextEncoder().encode(await computeSha256(bytes.subarray(0, offset))), offset);
   return bytes;
 }
 
 /**
- * Decodes a checkpoint.
+ * Decodes what {@link encodeArrays} wrote.
  *
  * @throws LearnError `BROKEN_CHECKPOINT` when the bytes are of another format, cut short or changed
  */
-export async function decodeCheckpoint(bytes: Uint8Array): Promise<Checkpoint> {
+export async function decodeArrays(
+  bytes: Uint8Array,
+): Promise<{ header: unknown; arrays: Map<string, Float32Array> }> {
   const fail = (why: string): never => {
     throw new LearnError("BROKEN_CHECKPOINT", `the checkpoint of ${bytes.length} bytes ${why}; train anew`);
   };
@@ -99,26 +97,105 @@ export async function decodeCheckpoint(bytes: Uint8Array): Promise<Checkpoint> {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerLength = view.getUint32(MAGIC.length, true);
-  const header = JSON.parse(decoder.decode(bytes.subarray(prefix, prefix + headerLength))) as Header;
-  let offset = prefix + headerLength;
-  const readArray = (): Float32Array => {
-    const array = new Float32Array(header.length);
-    for (let k = 0; k < array.length; k++) array[k] = view.getFloat32(offset + 4 * k, true);
-    offset += 4 * array.length;
-    return array;
+  const { header, sections } = JSON.parse(decoder.decode(bytes.subarray(prefix, prefix + headerLength))) as {
+    header: unknown;
+    sections: readonly Section[];
   };
-  const state: TrainState = {
-    step: header.step,
-    parameters: readArray(),
-    firstMoment: readArray(),
-    secondMoment: readArray(),
-    average: readArray(),
+  let offset = prefix + headerLength;
+  const arrays = new Map<string, Float32Array>();
+  for (const { name, length } of sections) {
+    const values = new Float32Array(length);
+    for (let k = 0; k < length; k++) values[k] = view.getFloat32(offset + 4 * k, true);
+    arrays.set(name, values);
+    offset += 4 * length;
+  }
+  return { header, arrays };
+}
+
+interface Header {
+  readonly recipeDigest: string;
+  readonly step: number;
+  readonly phases: Readonly<Record<string, { readonly step: number; readonly moments: readonly string[] }>>;
+  readonly buffers: Readonly<Record<string, number>>;
+  readonly random: RandomState;
+  readonly best: { readonly step: number; readonly score: number; readonly groups: readonly string[] } | null;
+  readonly validationsSinceBest: number;
+  readonly pending: PendingLog;
+}
+
+/** Encodes a checkpoint. */
+export function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Array> {
+  const { phases, buffers, best, recipeDigest, step, random, validationsSinceBest, pending } = checkpoint;
+  const arrays: [string, Float32Array][] = [];
+  for (const [phase, state] of Object.entries(phases)) {
+    arrays.push([`phase.${phase}.parameters`, state.parameters], [`phase.${phase}.average`, state.average]);
+    for (const [name, values] of Object.entries(state.moments)) {
+      arrays.push([`phase.${phase}.moment.${name}`, values]);
+    }
+  }
+  for (const [name, images] of Object.entries(buffers)) {
+    for (const [k, image] of images.entries()) arrays.push([`buffer.${name}.${k}`, image]);
+  }
+  for (const [group, values] of Object.entries(best?.values ?? {})) arrays.push([`best.${group}`, values]);
+  const header: Header = {
+    recipeDigest,
+    step,
+    phases: Object.fromEntries(
+      Object.entries(phases).map(([name, state]) => [
+        name,
+        { step: state.step, moments: Object.keys(state.moments) },
+      ]),
+    ),
+    buffers: Object.fromEntries(Object.entries(buffers).map(([name, images]) => [name, images.length])),
+    random,
+    best: best && { step: best.step, score: best.score, groups: Object.keys(best.values) },
+    validationsSinceBest,
+    pending,
+  };
+  return encodeArrays(header, arrays);
+}
+
+/**
+ * Decodes a checkpoint.
+ *
+ * @throws LearnError `BROKEN_CHECKPOINT`
+ */
+export async function decodeCheckpoint(bytes: Uint8Array): Promise<Checkpoint> {
+  const { header: raw, arrays } = await decodeArrays(bytes);
+  const header = raw as Header;
+  const read = (name: string): Float32Array => {
+    const values = arrays.get(name);
+    if (values === undefined) {
+      throw new LearnError("BROKEN_CHECKPOINT", `the checkpoint lacks "${name}"; train anew`);
+    }
+    return values;
   };
   return {
     recipeDigest: header.recipeDigest,
-    state,
+    step: header.step,
+    phases: Object.fromEntries(
+      Object.entries(header.phases).map(([phase, { step, moments }]) => [
+        phase,
+        {
+          step,
+          parameters: read(`phase.${phase}.parameters`),
+          average: read(`phase.${phase}.average`),
+          moments: Object.fromEntries(moments.map((name) => [name, read(`phase.${phase}.moment.${name}`)])),
+        },
+      ]),
+    ),
+    buffers: Object.fromEntries(
+      Object.entries(header.buffers).map(([name, count]) => [
+        name,
+        Array.from({ length: count }, (_, k) => read(`buffer.${name}.${k}`)),
+      ]),
+    ),
     random: header.random,
-    best: header.best === null ? null : { ...header.best, values: readArray() },
+    best: header.best && {
+      step: header.best.step,
+      score: header.best.score,
+      values: Object.fromEntries(header.best.groups.map((group) => [group, read(`best.${group}`)])),
+    },
     validationsSinceBest: header.validationsSinceBest,
     pending: header.pending,
   };

@@ -1,50 +1,52 @@
 /**
- * A whole training step as one ONNX graph: forward, losses, gradients, Adam and the running average of the
- * weights. Inputs: the batch, parameters, optimiser state, learning rate and bias corrections; outputs: new
- * parameters, new state, each loss term and the gradient norm. The optimiser is written with the same
- * operators, so the step has a float64 definition too (`evaluateGraph`).
+ * A whole training step as one ONNX graph: forward, losses, gradients, clipping, the optimiser, gradient accumulation
+ * and the running average of the weights. Inputs: the batch, the parameters and optimiser state as flat vectors, other
+ * networks' parameters as they are, learning rate and the optimiser's scalars; outputs: the new vectors, each loss term,
+ * the gradient norm and whatever the step emits. All is written with the same operators, so the step has a float64
+ * definition too (`evaluateGraph`). Not here: when to run which step (trainer.ts).
  */
 import { formatShape, LearnError } from "./errors.ts";
 import { grad, simplifyGraph, sumWeighted } from "./graph.ts";
+import type { Assignment } from "./network.ts";
 import { writeOnnxModel } from "./onnx/write.ts";
 import { add, clip, div, mul, sqrt, square, sub } from "./operators/arithmetic.ts";
 import { concat, reduceSum, reshape, slice } from "./operators/structure.ts";
+import { createOptimiser, type OptimiserOptions } from "./optimisers.ts";
 import { countParameters, layOutParameters } from "./parameters.ts";
 import { createFloatData, getFloatOutput, type Runtime, type Session, type TensorData } from "./runtime.ts";
-import { createInput, type Dialect, getLeafName, type Tensor } from "./tensor.ts";
-
-/** Adam (Kingma & Ba 2015, algorithm 1), decoupled weight decay after Loshchilov & Hutter 2019. */
-export interface AdamOptions {
-  readonly kind: "adam";
-  /** Default 0.9. */
-  readonly beta1?: number;
-  /** Default 0.999. */
-  readonly beta2?: number;
-  /** Default 1e-8. */
-  readonly epsilon?: number;
-  /** Decoupled: p ← p − lr·decay·p; default 0. */
-  readonly weightDecay?: number;
-  /** Gradients whose global L2 norm exceeds this are scaled down to it; default: never. */
-  readonly clipNorm?: number;
-  /** Decay of the running average of the weights, which inference uses; default 0.999. */
-  readonly averageDecay?: number;
-}
+import {
+  countElements,
+  createConstant,
+  createInput,
+  type Dialect,
+  getLeafName,
+  type Tensor,
+} from "./tensor.ts";
 
 /** One term of the loss. */
 export interface LossTerm {
   readonly value: Tensor;
-  /** Default 1. */
+  /** Default 1; 0 reports the term without minimising it. */
   readonly weight?: number;
 }
 
 /** What {@link compileTrainStep} compiles. */
 export interface TrainStepDefinition {
+  /** Parameters that the step changes. */
   readonly parameters: readonly Tensor[];
+  /** Parameters that the step uses and leaves alone, by group name; fed as one flat vector per group. */
+  readonly frozen?: Readonly<Record<string, readonly Tensor[]>>;
   /** Batch inputs, fed at every step. */
   readonly inputs: readonly Tensor[];
   /** Loss name → scalar and weight; the step minimises the weighted sum. */
   readonly losses: Readonly<Record<string, LossTerm>>;
-  readonly optimiser: AdamOptions;
+  readonly optimiser: OptimiserOptions;
+  /** Values that parameters take after the update, such as running means. */
+  readonly assignments?: readonly Assignment[];
+  /** Tensors to hand back after each run, such as generated images. */
+  readonly emits?: Readonly<Record<string, Tensor>>;
+  /** Batches whose gradients are averaged before one update; default 1. */
+  readonly accumulate?: number;
 }
 
 /** The symbolic step: its inputs and outputs by name. */
@@ -53,100 +55,172 @@ export interface TrainStepGraph {
   readonly outputs: Readonly<Record<string, Tensor>>;
 }
 
-/** Parameters and optimiser state, flat vectors of one length. */
+/** Parameters and optimiser state: flat vectors of one length. */
 export interface TrainState {
-  /** Steps done. */
+  /** Updates done. */
   readonly step: number;
   readonly parameters: Float32Array;
-  readonly firstMoment: Float32Array;
-  readonly secondMoment: Float32Array;
-  /** Running average of the parameters. */
+  /** Running average of the parameters, which inference uses. */
   readonly average: Float32Array;
+  /** The optimiser's vectors by name; empty before the first step means zeros. */
+  readonly moments: Readonly<Record<string, Float32Array>>;
 }
 
 /** State before the first step. */
 export function createTrainState(parameters: Float32Array): TrainState {
-  return {
-    step: 0,
-    parameters,
-    firstMoment: new Float32Array(parameters.length),
-    secondMoment: new Float32Array(parameters.length),
-    average: parameters.slice(),
-  };
+  return { step: 0, parameters, average: parameters.slice(), moments: {} };
 }
 
-const STATE_NAMES = ["parameters", "firstMoment", "secondMoment", "average"] as const;
+/** Prefix of the inputs that hold frozen groups. */
+const FROZEN_PREFIX = "frozen.";
 
-/**
- * Writes the step as symbolic tensors.
- *
- * @throws LearnError `NOT_SCALAR`, `OUT_OF_RANGE`, `SHAPE_MISMATCH`
- * Adam: Kingma & Ba 2015, algorithm 1. Tested against a float64 Adam written by hand and against PyTorch.
- */
-export function buildTrainStep(definition: TrainStepDefinition): TrainStepGraph {
-  const { parameters, optimiser } = definition;
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, clipNorm } = optimiser;
-  const inUnit = (value: number): boolean => value >= 0 && value < 1;
-  if (!inUnit(beta1) || !inUnit(beta2) || !(epsilon > 0) || !(weightDecay >= 0)) {
-    throw new LearnError(
-      "OUT_OF_RANGE",
-      `Adam needs 0 ≤ β < 1, ε > 0 and decay ≥ 0, got β1 ${beta1}, β2 ${beta2}, ε ${epsilon}, decay ${weightDecay}`,
-    );
-  }
-  const terms = Object.entries(definition.losses);
-  for (const [name, { value }] of terms) {
-    if (value.shape.length !== 0) {
-      throw new LearnError("NOT_SCALAR", `loss "${name}" has shape ${formatShape(value.shape)}, not []`);
-    }
-  }
-  const total = countParameters(parameters);
-  const [flat, m, v, average] = STATE_NAMES.map((name) => createInput(name, [total]));
-  const learningRate = createInput("learningRate", []);
-  const correction1 = createInput("correction1", []);
-  const correction2 = createInput("correction2", []);
-  const averageDecay = createInput("averageDecay", []);
-
-  const loss = sumWeighted(terms.map(([, term]) => ({ value: term.value, weight: term.weight ?? 1 })));
-  const gradients = grad(loss, parameters);
-  const rawGradient = concat(
-    gradients.map((gradient) => reshape(gradient, [gradient.shape.reduce((a, b) => a * b, 1)])),
+function flatten(tensors: readonly Tensor[]): Tensor {
+  return concat(
+    tensors.map((tensor) => reshape(tensor, [countElements(tensor.shape)])),
     { axis: 0 },
   );
-  const norm = sqrt(reduceSum(square(rawGradient)));
-  const gradient =
-    clipNorm === undefined
-      ? rawGradient
-      : mul(rawGradient, clip(div(clipNorm, add(norm, 1e-12)), { low: 0, high: 1 }));
+}
 
-  const newM = add(mul(m, beta1), mul(gradient, 1 - beta1));
-  const newV = add(mul(v, beta2), mul(square(gradient), 1 - beta2));
-  const direction = div(div(newM, correction1), add(sqrt(div(newV, correction2)), epsilon));
-  const decayed = weightDecay === 0 ? flat : sub(flat, mul(mul(flat, learningRate), weightDecay));
-  const newFlat = sub(decayed, mul(direction, learningRate));
-  const newAverage = add(mul(average, averageDecay), mul(newFlat, sub(1, averageDecay)));
-
-  const replacements = new Map<Tensor, Tensor>();
+/** parameter → its part of the flat vector. */
+function mapToFlat(parameters: readonly Tensor[], flat: Tensor, replacements: Map<Tensor, Tensor>): void {
   for (const [k, { shape, offset, length }] of layOutParameters(parameters).entries()) {
     replacements.set(
       parameters[k],
       reshape(slice(flat, { starts: [offset], ends: [offset + length] }), shape),
     );
   }
+}
+
+function checkDefinition({
+  losses,
+  assignments = [],
+  parameters,
+  accumulate = 1,
+}: TrainStepDefinition): void {
+  for (const [name, { value }] of Object.entries(losses)) {
+    if (value.shape.length !== 0) {
+      throw new LearnError("NOT_SCALAR", `loss "${name}" has shape ${formatShape(value.shape)}, not []`);
+    }
+  }
+  if (Object.keys(losses).length === 0) {
+    throw new LearnError("OUT_OF_RANGE", "a training step needs at least one loss, such as l1");
+  }
+  if (!Number.isInteger(accumulate) || accumulate < 1) {
+    throw new LearnError("OUT_OF_RANGE", `accumulate is ${accumulate}; it must be a whole number ≥ 1`);
+  }
+  for (const { parameter, value } of assignments) {
+    if (!parameters.includes(parameter) || formatShape(parameter.shape) !== formatShape(value.shape)) {
+      throw new LearnError(
+        "SHAPE_MISMATCH",
+        `cannot assign ${formatShape(value.shape)} to "${getLeafName(parameter)}" ${formatShape(parameter.shape)}: it must be a parameter of the step and of the same shape`,
+      );
+    }
+  }
+}
+
+/** The updated vector with the assigned parameters put in their places. */
+function putAssignments(updated: Tensor, definition: TrainStepDefinition): Tensor {
+  const { assignments = [], parameters } = definition;
+  if (assignments.length === 0) return updated;
+  const values = new Map(assignments.map(({ parameter, value }) => [parameter, value]));
+  const parts: Tensor[] = [];
+  let start = 0;
+  let end = 0;
+  for (const [k, { offset, length }] of layOutParameters(parameters).entries()) {
+    const value = values.get(parameters[k]);
+    if (value !== undefined) {
+      if (end > start) parts.push(slice(updated, { starts: [start], ends: [end] }));
+      parts.push(reshape(value, [length]));
+      start = offset + length;
+    }
+    end = offset + length;
+  }
+  if (end > start) parts.push(slice(updated, { starts: [start], ends: [end] }));
+  return concat(parts, { axis: 0 });
+}
+
+/**
+ * Writes the step as symbolic tensors.
+ *
+ * Gradients of several batches are averaged when `accumulate` > 1: the input `apply` is 0 for all but the last batch,
+ * and every vector then stays what it was.
+ *
+ * @throws LearnError `NOT_SCALAR`, `OUT_OF_RANGE`, `SHAPE_MISMATCH`
+ * Clipping by norm: Pascanu et al. 2013, algorithm 1. Tested against PyTorch and a float64 optimiser written by hand.
+ */
+export function buildTrainStep(definition: TrainStepDefinition): TrainStepGraph {
+  checkDefinition(definition);
+  const { parameters, optimiser, frozen = {}, accumulate = 1 } = definition;
+  const rule = createOptimiser(optimiser);
+  const terms = Object.entries(definition.losses);
+  const total = countParameters(parameters);
+  const flat = createInput("parameters", [total]);
+  const average = createInput("average", [total]);
+  const state = rule.stateNames.map((name) => createInput(name, [total]));
+  const learningRate = createInput("learningRate", []);
+  const averageDecay = createInput("averageDecay", []);
+  const scalars = rule.scalarNames.map((name) => createInput(name, []));
+
+  const minimised = terms.filter(([, { weight = 1 }]) => weight !== 0);
+  const loss =
+    minimised.length === 0
+      ? createConstant(0)
+      : sumWeighted(minimised.map(([, { value, weight = 1 }]) => ({ value, weight })));
+  const own = flatten(grad(loss, parameters));
+  const accumulated = createInput("accumulated", [total]);
+  const apply = createInput("apply", []);
+  const raw = accumulate === 1 ? own : add(accumulated, mul(own, 1 / accumulate));
+  const norm = sqrt(reduceSum(square(raw)));
+
+  let gradient = raw;
+  const { clipNorm, clipValue } = optimiser;
+  if (clipValue !== undefined) gradient = clip(gradient, { low: -clipValue, high: clipValue });
+  if (clipNorm !== undefined) {
+    const length = clipValue === undefined ? norm : sqrt(reduceSum(square(gradient)));
+    gradient = mul(gradient, clip(div(clipNorm, add(length, 1e-12)), { low: 0, high: 1 }));
+  }
+  const update = rule.update({ parameters: flat, gradient, state, learningRate, scalars });
+  const newFlat = putAssignments(update.parameters, definition);
+  const newAverage = add(mul(average, averageDecay), mul(newFlat, sub(1, averageDecay)));
+  const choose = (after: Tensor, before: Tensor): Tensor =>
+    accumulate === 1 ? after : add(mul(after, apply), mul(before, sub(1, apply)));
+
   const outputs: Record<string, Tensor> = {
-    newParameters: newFlat,
-    newFirstMoment: newM,
-    newSecondMoment: newV,
-    newAverage,
+    "new.parameters": choose(newFlat, flat),
+    "new.average": choose(newAverage, average),
     gradientNorm: norm,
   };
+  rule.stateNames.forEach((name, k) => {
+    outputs[`new.${name}`] = choose(update.state[k], state[k]);
+  });
+  if (accumulate > 1) outputs["new.accumulated"] = mul(raw, sub(1, apply));
   for (const [name, term] of terms) outputs[`loss.${name}`] = term.value;
+  for (const [name, tensor] of Object.entries(definition.emits ?? {})) outputs[`emit.${name}`] = tensor;
+
+  const replacements = new Map<Tensor, Tensor>();
+  mapToFlat(parameters, flat, replacements);
+  const frozenInputs = Object.entries(frozen).map(([name, tensors]) => {
+    const vector = createInput(FROZEN_PREFIX + name, [countParameters(tensors)]);
+    mapToFlat(tensors, vector, replacements);
+    return vector;
+  });
   const names = Object.keys(outputs);
   const simplified = simplifyGraph(
     names.map((name) => outputs[name]),
     replacements,
   );
   return {
-    inputs: [...definition.inputs, flat, m, v, average, learningRate, correction1, correction2, averageDecay],
+    inputs: [
+      ...definition.inputs,
+      ...frozenInputs,
+      flat,
+      average,
+      ...state,
+      learningRate,
+      averageDecay,
+      ...scalars,
+      ...(accumulate > 1 ? [accumulated, apply] : []),
+    ],
     outputs: Object.fromEntries(names.map((name, k) => [name, simplified[k]])),
   };
 }
@@ -156,24 +230,33 @@ export function writeTrainStep(definition: TrainStepDefinition, options: { diale
   return writeOnnxModel({ ...buildTrainStep(definition), dialect: options.dialect });
 }
 
-/** The scalar inputs of step number `step` (1 for the first): bias corrections 1 − βᵗ and average decay. */
-export function computeStepScalars(
-  optimiser: AdamOptions,
-  step: number,
-): { correction1: number; correction2: number; averageDecay: number } {
-  const { beta1 = 0.9, beta2 = 0.999, averageDecay = 0.999 } = optimiser;
+/** The scalar inputs of update number `step` (1 for the first), by name: the optimiser's own and the average decay. */
+export function computeStepScalars(optimiser: OptimiserOptions, step: number): Record<string, number> {
+  const rule = createOptimiser(optimiser);
+  const values = rule.computeScalars(step);
+  const { averageDecay = 0.999 } = optimiser;
   return {
-    correction1: 1 - beta1 ** step,
-    correction2: 1 - beta2 ** step,
+    ...Object.fromEntries(rule.scalarNames.map((name, k) => [name, values[k]])),
     // Short memory at first, so that the start does not linger: min(decay, (1 + t)/(10 + t)).
     averageDecay: Math.min(averageDecay, (1 + step) / (10 + step)),
   };
 }
 
-/** Result of one step. */
+/** Result of one run. */
 export interface StepResult {
   readonly losses: Readonly<Record<string, number>>;
   readonly gradientNorm: number;
+  /** What the definition emits. */
+  readonly emitted: Readonly<Record<string, Float32Array>>;
+}
+
+/** What one run is given. */
+export interface StepFeeds {
+  /** Input name → values, each of its input's shape. */
+  readonly batch: Readonly<Record<string, Float32Array>>;
+  /** Frozen group → its parameters, flat. */
+  readonly frozen?: Readonly<Record<string, Float32Array>>;
+  readonly learningRate: number;
 }
 
 /** A compiled step with its session and state. Owns native memory: `dispose` it. */
@@ -181,13 +264,10 @@ export interface TrainStep {
   /** The ONNX model, for inspection. */
   readonly model: Uint8Array;
   readonly provider: string;
-  /** State after the last step; the arrays are overwritten by later steps, so copy to keep. */
+  /** State after the last update; the arrays are overwritten by later steps, so copy to keep. */
   getState(): TrainState;
-  /** @param batch - input name → values, each of its input's shape */
-  run(
-    batch: Readonly<Record<string, Float32Array>>,
-    options: { readonly learningRate: number },
-  ): Promise<StepResult>;
+  /** Runs one batch; with accumulation every `accumulate`-th run updates the parameters. */
+  run(feeds: StepFeeds): Promise<StepResult>;
   dispose(): Promise<void>;
 }
 
@@ -219,23 +299,52 @@ export async function compileTrainStep(
   return createTrainStep(definition, session, { model, provider: runtime.provider, state: options.state });
 }
 
+function readInput(
+  values: Readonly<Record<string, Float32Array>> | undefined,
+  name: string,
+  shape: readonly number[],
+): TensorData {
+  const data = values?.[name];
+  if (data === undefined || data.length !== countElements(shape)) {
+    throw new LearnError(
+      "SHAPE_MISMATCH",
+      `the step's input "${name}" has shape ${formatShape(shape)} but ${data === undefined ? "nothing was" : `${data.length} values were`} given`,
+    );
+  }
+  return createFloatData(data, shape);
+}
+
 function createTrainStep(
   definition: TrainStepDefinition,
   session: Session,
   start: { readonly model: Uint8Array; readonly provider: string; readonly state: TrainState },
 ): TrainStep {
-  const names = Object.keys(definition.losses);
+  const { optimiser, accumulate = 1 } = definition;
+  const lossNames = Object.keys(definition.losses);
+  const emitNames = Object.keys(definition.emits ?? {});
   const inputs = definition.inputs.map((input) => ({ name: getLeafName(input), shape: input.shape }));
+  const frozen = Object.entries(definition.frozen ?? {}).map(([name, tensors]) => ({
+    name,
+    total: countParameters(tensors),
+  }));
   const total = countParameters(definition.parameters);
-  if (start.state.parameters.length !== total) {
-    throw new LearnError(
-      "SHAPE_MISMATCH",
-      `the state has ${start.state.parameters.length} parameters but the network has ${total}`,
-    );
+  const { stateNames } = createOptimiser(optimiser);
+  const names = ["parameters", "average", ...stateNames, ...(accumulate > 1 ? ["accumulated"] : [])];
+  const { parameters, average, moments } = start.state;
+  const given: Readonly<Record<string, Float32Array | undefined>> = { ...moments, parameters, average };
+  for (const name of names) {
+    const length = given[name]?.length ?? total;
+    if (length !== total) {
+      throw new LearnError(
+        "SHAPE_MISMATCH",
+        `the state's "${name}" has ${length} values but the step trains ${total} parameters`,
+      );
+    }
   }
-  let step = start.state.step;
-  let current = STATE_NAMES.map((name) => start.state[name].slice());
-  let spare = STATE_NAMES.map(() => new Float32Array(total));
+  let { step } = start.state;
+  let batches = 0;
+  let current = names.map((name) => given[name]?.slice() ?? new Float32Array(total));
+  let spare = names.map(() => new Float32Array(total));
   const scalar = (value: number): TensorData => createFloatData(Float32Array.of(value), []);
   return {
     model: start.model,
@@ -243,30 +352,34 @@ function createTrainStep(
     getState: () => ({
       step,
       parameters: current[0],
-      firstMoment: current[1],
-      secondMoment: current[2],
-      average: current[3],
+      average: current[1],
+      moments: Object.fromEntries(stateNames.map((name, k) => [name, current[2 + k]])),
     }),
-    async run(batch, { learningRate }) {
-      const scalars = computeStepScalars(definition.optimiser, step + 1);
-      const feeds: Record<string, TensorData> = {
-        learningRate: scalar(learningRate),
-        correction1: scalar(scalars.correction1),
-        correction2: scalar(scalars.correction2),
-        averageDecay: scalar(scalars.averageDecay),
-      };
-      for (const { name, shape } of inputs) feeds[name] = createFloatData(batch[name], shape);
+    async run({ batch, frozen: vectors, learningRate }) {
+      const isUpdate = (batches + 1) % accumulate === 0;
+      const feeds: Record<string, TensorData> = { learningRate: scalar(learningRate) };
+      for (const [name, value] of Object.entries(computeStepScalars(optimiser, step + 1))) {
+        feeds[name] = scalar(value);
+      }
+      if (accumulate > 1) feeds.apply = scalar(isUpdate ? 1 : 0);
+      for (const { name, shape } of inputs) feeds[name] = readInput(batch, name, shape);
+      for (const { name, total: length } of frozen) {
+        feeds[FROZEN_PREFIX + name] = readInput(vectors, name, [length]);
+      }
       const fetches: Record<string, TensorData> = {};
-      STATE_NAMES.forEach((name, k) => {
+      names.forEach((name, k) => {
         feeds[name] = createFloatData(current[k], [total]);
-        fetches[`new${name[0].toUpperCase()}${name.slice(1)}`] = createFloatData(spare[k], [total]);
+        fetches[`new.${name}`] = createFloatData(spare[k], [total]);
       });
       const outputs = await session.run(feeds, fetches);
       [current, spare] = [spare, current];
-      step++;
+      batches++;
+      if (isUpdate) step++;
+      const read = (name: string): Float32Array => getFloatOutput(outputs, name);
       return {
-        losses: Object.fromEntries(names.map((name) => [name, getFloatOutput(outputs, `loss.${name}`)[0]])),
-        gradientNorm: getFloatOutput(outputs, "gradientNorm")[0],
+        losses: Object.fromEntries(lossNames.map((name) => [name, read(`loss.${name}`)[0]])),
+        gradientNorm: read("gradientNorm")[0],
+        emitted: Object.fromEntries(emitNames.map((name) => [name, read(`emit.${name}`)])),
       };
     },
     dispose: () => session.dispose(),

@@ -1,7 +1,7 @@
 /**
- * The trainer: one loop for every network, loss and schedule, all of which are data handed to it.
+ * The trainer: one loop for every method, network, loss and schedule, all of which are data handed to it.
  *
- *   draw a batch → run the compiled step → now and then: log, validate, checkpoint, stop early
+ *   draw a batch → run each phase's compiled step → now and then: log, validate, checkpoint, stop early
  *
  * It has no clock, no files and no global state: random numbers come from the recipe's seed, files belong to
  * the sink. A run resumed from a checkpoint equals the uninterrupted run bit for bit (same machine, provider
@@ -11,37 +11,38 @@ import {
   computeSha256,
   createRandom,
   type LongWorkOptions,
+  type Random,
   restoreRandom,
   stringifyCanonical,
 } from "@alara/core";
-import { type BestWeights, type Checkpoint, encodeCheckpoint, type PendingLog } from "./checkpoint.ts";
+import {
+  type BestWeights,
+  type Checkpoint,
+  encodeArrays,
+  encodeCheckpoint,
+  type PendingLog,
+} from "./checkpoint.ts";
+import type { BatchSource } from "./data/batch-source.ts";
 import { LearnError } from "./errors.ts";
 import { exportInferenceModel, MODEL_INPUT, MODEL_OUTPUT } from "./export-model.ts";
-import { type LossOptions, losses } from "./losses.ts";
-import type { Network } from "./network.ts";
 import { initialiseParameters } from "./parameters.ts";
-import type { PatchSource } from "./patch-source.ts";
-import { createFloatData, getFloatOutput, type Runtime } from "./runtime.ts";
-import { computeLearningRate, type Schedule } from "./schedule.ts";
-import { createInput } from "./tensor.ts";
-import { type AdamOptions, compileTrainStep, createTrainState, type TrainStep } from "./train-step.ts";
+import { openPhase, type PhaseResult, type PhaseRunner } from "./phase-runner.ts";
+import { gatherParameters, type TrainingProgram } from "./program.ts";
+import { createFloatData, getFloatOutput, type Runtime, type Session } from "./runtime.ts";
+import { computeLearningRate } from "./schedule.ts";
+import { createTrainState, type TrainState } from "./train-step.ts";
+import type { Validation, ValidationResult, ValidationSample } from "./validation.ts";
 
-/** Everything that decides a training run apart from network and data; plain JSON. */
-export interface TrainRecipe {
+/** How a run goes, apart from method and data; plain JSON. */
+export interface TrainSettings {
   readonly seed: number;
   /** Patches per step. */
   readonly batch: number;
-  /** Rows and columns of a patch, a multiple of the network's `sizeMultiple`. */
-  readonly patch: number;
+  /** Sides of a patch, [rows, columns] or [slices, rows, columns], or one side for a square. */
+  readonly patch: number | readonly number[];
   readonly steps: number;
-  readonly learningRate: Schedule;
-  /** Terms of the loss by registry name. */
-  readonly losses: readonly {
-    readonly name: string;
-    readonly weight?: number;
-    readonly options?: LossOptions;
-  }[];
-  readonly optimiser: AdamOptions;
+  /** Batches whose gradients are averaged for one update; default 1. */
+  readonly accumulate?: number;
   /** Steps between log lines; default 50. */
   readonly logEvery?: number;
   /** Steps between validations, each followed by a checkpoint; default 500. */
@@ -50,31 +51,27 @@ export interface TrainRecipe {
   readonly patience?: number;
 }
 
-/** A held-out slice, HU, `[row][column]`; sizes are multiples of the network's `sizeMultiple`. */
-export interface ValidationPair {
-  readonly id: string;
-  readonly rows: number;
-  readonly columns: number;
-  readonly input: Float32Array;
-  readonly target: Float32Array;
-}
-
 /** A line of the training log. */
 export type TrainLogEntry =
   | {
       readonly kind: "train";
       readonly step: number;
-      readonly learningRate: number;
-      /** Means since the last line: `loss.<name>` and `gradientNorm`. */
+      /** Phase → learning rate. */
+      readonly learningRates: Readonly<Record<string, number>>;
+      /** Means since the last line: `<phase>.loss.<name>` and `<phase>.gradientNorm`. */
       readonly means: Readonly<Record<string, number>>;
     }
   | {
       readonly kind: "validation";
       readonly step: number;
-      /** Over all pixels of all pairs, averaged weights. */
-      readonly rmseHu: number;
+      /** Over all pixels of all pairs, averaged weights; absent where there is no truth. */
+      readonly rmseHu?: number;
       /** The same for the unprocessed input. */
-      readonly inputRmseHu: number;
+      readonly inputRmseHu?: number;
+      /** All figures of the validation. */
+      readonly figures: Readonly<Record<string, number>>;
+      /** Decides which weights are best: lower is better. */
+      readonly score: number;
       readonly perPair: readonly { readonly id: string; readonly rmseHu: number }[];
       readonly isBest: boolean;
     }
@@ -84,233 +81,274 @@ export type TrainLogEntry =
 export interface TrainSink {
   log(entry: TrainLogEntry): Promise<void>;
   saveCheckpoint(bytes: Uint8Array): Promise<void>;
+  /** Images of a validation. */
+  saveSample?(sample: ValidationSample): Promise<void>;
+  /** The batch that made the loss not finite, as `decodeArrays` reads it. */
+  saveFailure?(step: number, bytes: Uint8Array): Promise<void>;
 }
 
-/** What {@link trainNetwork} needs. */
+/** What {@link runTraining} needs. */
 export interface TrainOptions extends LongWorkOptions {
-  readonly network: Network;
-  readonly recipe: TrainRecipe;
-  readonly source: PatchSource;
-  /** Held-out pairs; empty: no validation, the last averaged weights win. */
-  readonly validation: readonly ValidationPair[];
+  readonly program: TrainingProgram;
+  readonly settings: TrainSettings;
+  readonly source: BatchSource;
+  /** Default: none; the last averaged weights win. */
+  readonly validation?: Validation;
   readonly runtime: Runtime;
   /** Names the training data, for the digest that guards resuming; default "". */
   readonly dataId?: string;
   readonly sink?: TrainSink;
   /** Continue from here. */
   readonly resume?: Checkpoint;
+  /** Start from these weights (group → flat values) instead of drawn ones: fine-tuning. */
+  readonly start?: Readonly<Record<string, Float32Array>>;
   readonly threads?: number;
 }
 
 /** A finished run. */
 export interface TrainResult {
-  /** Averaged weights: the best by validation, or the last without one. */
-  readonly values: Float32Array;
+  /** Group → averaged weights: the best by validation, or the last without one. */
+  readonly values: Readonly<Record<string, Float32Array>>;
   readonly best: BestWeights | null;
   readonly checkpoint: Checkpoint;
   readonly reason: "finished" | "early stop";
 }
 
+/** The sides of a patch as a list: one number means a square. */
+export function listPatchSides(patch: number | readonly number[]): readonly number[] {
+  return typeof patch === "number" ? [patch, patch] : patch;
+}
+
 /** Digest of what must not change between a checkpoint and its resumption. */
-export function computeRecipeDigest(network: Network, recipe: TrainRecipe, dataId: string): Promise<string> {
-  const text = stringifyCanonical({ network: network.name, config: network.config, recipe, dataId });
+export function computeRunDigest(
+  program: TrainingProgram,
+  settings: TrainSettings,
+  dataId: string,
+): Promise<string> {
+  const text = stringifyCanonical({ program: program.description, settings, dataId });
   return computeSha256(new TextEncoder().encode(text));
 }
 
-/**
- * RMSE of a network on held-out slices, run through the exported inference model.
- *
- * @param values - flat parameter values
- * @returns pooled and per-pair RMSE in HU, and the pooled RMSE of the unprocessed inputs
- */
-export async function validateNetwork(
-  network: Network,
-  values: Float32Array,
-  pairs: readonly ValidationPair[],
-  runtime: Runtime,
-): Promise<{ rmseHu: number; inputRmseHu: number; perPair: { id: string; rmseHu: number }[] }> {
-  const session = await runtime.createSession(exportInferenceModel(network, { values }));
-  try {
-    let [sum, inputSum, count] = [0, 0, 0];
-    const perPair: { id: string; rmseHu: number }[] = [];
-    for (const { id, rows, columns, input, target } of pairs) {
-      const feed = createFloatData(input, [1, 1, rows, columns]);
-      const output = getFloatOutput(await session.run({ [MODEL_INPUT]: feed }), MODEL_OUTPUT);
-      let [pairSum, pairInputSum] = [0, 0];
-      for (let p = 0; p < target.length; p++) {
-        pairSum += (output[p] - target[p]) ** 2;
-        pairInputSum += (input[p] - target[p]) ** 2;
-      }
-      perPair.push({ id, rmseHu: Math.sqrt(pairSum / target.length) });
-      sum += pairSum;
-      inputSum += pairInputSum;
-      count += target.length;
-    }
-    return { rmseHu: Math.sqrt(sum / count), inputRmseHu: Math.sqrt(inputSum / count), perPair };
-  } finally {
-    await session.dispose();
-  }
-}
-
-function checkOptions(options: TrainOptions): void {
-  const { network, recipe, validation } = options;
-  for (const name of ["batch", "patch", "steps"] as const) {
-    if (!Number.isInteger(recipe[name]) || recipe[name] < 1) {
-      throw new LearnError(
-        "OUT_OF_RANGE",
-        `recipe: ${name} is ${recipe[name]}; it must be a whole number ≥ 1`,
-      );
+function checkOptions({ program, settings, source }: TrainOptions): void {
+  for (const [name, value] of Object.entries({
+    batch: settings.batch,
+    steps: settings.steps,
+    accumulate: settings.accumulate ?? 1,
+    ...Object.fromEntries(listPatchSides(settings.patch).map((side, k) => [`patch[${k}]`, side])),
+  })) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new LearnError("OUT_OF_RANGE", `${name} is ${value}; it must be a whole number ≥ 1`);
     }
   }
-  if (recipe.patch % network.sizeMultiple !== 0) {
-    throw new LearnError(
-      "OUT_OF_RANGE",
-      `recipe: patch ${recipe.patch} is no multiple of the network's ${network.sizeMultiple}`,
-    );
-  }
-  if (recipe.losses.length === 0)
-    throw new LearnError("OUT_OF_RANGE", "recipe: no losses; add one, such as l1");
-  for (const { id, rows, columns, input, target } of validation) {
-    const isBad = rows % network.sizeMultiple !== 0 || columns % network.sizeMultiple !== 0;
-    if (isBad || input.length !== rows * columns || target.length !== rows * columns) {
+  for (const [name, { channels, scale = 1 }] of Object.entries(program.fields)) {
+    const offered = source.fields[name];
+    if (offered?.channels !== channels || offered.scale !== scale) {
+      const found = offered ? `${offered.channels} channel(s) at scale ${offered.scale}` : "nothing";
       throw new LearnError(
         "SHAPE_MISMATCH",
-        `validation pair "${id}" is ${rows} × ${columns} with ${input.length} and ${target.length} samples; sizes must be multiples of ${network.sizeMultiple} and fit the arrays`,
+        `method "${program.name}" needs the field "${name}" with ${channels} channel(s) at scale ${scale}, the data source gives ${found}; its fields: ${Object.keys(source.fields).join(", ")}`,
       );
     }
   }
 }
 
-async function compileStep(options: TrainOptions, start: Checkpoint["state"]): Promise<TrainStep> {
-  const { network, recipe, runtime, threads } = options;
-  const shape = [recipe.batch, 1, recipe.patch, recipe.patch];
-  const input = createInput("input", shape);
-  const target = createInput("target", shape);
-  const prediction = network.apply(input);
-  const terms = recipe.losses.map(({ name, weight = 1, options: lossOptions }) => [
-    name,
-    { value: losses.get(name).build(prediction, target, lossOptions), weight },
-  ]);
-  return compileTrainStep(
-    {
-      parameters: network.parameters,
-      inputs: [input, target],
-      losses: Object.fromEntries(terms),
-      optimiser: recipe.optimiser,
-    },
-    runtime,
-    { state: start, ...(threads === undefined ? {} : { threads }) },
-  );
+/** Runs the networks of a program with given weights, each through its exported inference model. */
+async function validateWeights(
+  program: TrainingProgram,
+  weights: Readonly<Record<string, Float32Array>>,
+  validation: Validation,
+  runtime: Runtime,
+): Promise<ValidationResult> {
+  const sessions = new Map<string, Session>();
+  try {
+    return await validation.validate(async (name, input, dims) => {
+      let session = sessions.get(name);
+      if (session === undefined) {
+        const network = program.networks[name];
+        const values = gatherParameters(program, weights, network);
+        session = await runtime.createSession(exportInferenceModel(network, { values }));
+        sessions.set(name, session);
+      }
+      return getFloatOutput(await session.run({ [MODEL_INPUT]: createFloatData(input, dims) }), MODEL_OUTPUT);
+    }, program.networks);
+  } finally {
+    for (const session of sessions.values()) await session.dispose();
+  }
+}
+
+function copyState(state: TrainState): TrainState {
+  const moments = Object.entries(state.moments).map(([name, values]) => [name, values.slice()]);
+  return {
+    step: state.step,
+    parameters: state.parameters.slice(),
+    average: state.average.slice(),
+    moments: Object.fromEntries(moments),
+  };
+}
+
+function openPhases(options: TrainOptions): Promise<PhaseRunner>[] {
+  const { program, settings, runtime, resume, start, threads } = options;
+  const weights = createRandom(settings.seed).derive("weights");
+  return program.phases.map((phase) => {
+    const prefix = `${phase.name}.`;
+    const kept = Object.entries(resume?.buffers ?? {}).filter(([name]) => name.startsWith(prefix));
+    const drawWeights = (): Float32Array => initialiseParameters(program.groups[phase.group], weights);
+    return openPhase(program, phase, runtime, {
+      state: resume?.phases[phase.name] ?? createTrainState(start?.[phase.group] ?? drawWeights()),
+      buffers: Object.fromEntries(kept.map(([name, images]) => [name.slice(prefix.length), images])),
+      ...(settings.accumulate === undefined ? {} : { accumulate: settings.accumulate }),
+      ...(threads === undefined ? {} : { threads }),
+    });
+  });
+}
+
+/** Draws a batch of the program's fields and what its method adds. */
+function drawFields(options: TrainOptions, random: Random): Readonly<Record<string, Float32Array>> {
+  const { program, settings, source } = options;
+  const drawn = source.drawBatch(random, { batch: settings.batch, patch: listPatchSides(settings.patch) });
+  return program.prepare?.(drawn, random) ?? drawn;
 }
 
 /**
- * Trains a network.
+ * Trains what a program holds.
  *
  * @returns the weights to use and the final checkpoint
- * @throws LearnError `OUT_OF_RANGE`, `SHAPE_MISMATCH`, `CHECKPOINT_MISMATCH`, `DIVERGED`; on abort, rejects
- *   with the signal's reason after a checkpoint was saved
- * Tested: the loss falls, resumed ≡ uninterrupted bit for bit, early stop, abort.
+ * @throws LearnError `OUT_OF_RANGE`, `SHAPE_MISMATCH`, `CHECKPOINT_MISMATCH`, `DIVERGED` (after the batch was saved);
+ *   on abort, rejects with the signal's reason after a checkpoint was saved
+ * Tested: the loss falls, resumed ≡ uninterrupted bit for bit for every method, early stop, abort.
  */
-export async function trainNetwork(options: TrainOptions): Promise<TrainResult> {
+export async function runTraining(options: TrainOptions): Promise<TrainResult> {
   checkOptions(options);
-  const { network, recipe, source, validation, runtime, sink, resume, signal, onProgress } = options;
-  const { logEvery = 50, validateEvery = 500, patience = Number.POSITIVE_INFINITY } = recipe;
-  const recipeDigest = await computeRecipeDigest(network, recipe, options.dataId ?? "");
+  const { program, settings, validation, runtime, sink, resume, signal, onProgress } = options;
+  const { logEvery = 50, validateEvery = 500, patience = Number.POSITIVE_INFINITY } = settings;
+  const recipeDigest = await computeRunDigest(program, settings, options.dataId ?? "");
   if (resume !== undefined && resume.recipeDigest !== recipeDigest) {
     throw new LearnError(
       "CHECKPOINT_MISMATCH",
-      `the checkpoint belongs to recipe ${resume.recipeDigest.slice(0, 12)}, this run is ${recipeDigest.slice(0, 12)}; use the recipe, network and data it was made with, or train anew`,
+      `the checkpoint belongs to run ${resume.recipeDigest.slice(0, 12)}, this is ${recipeDigest.slice(0, 12)}; use the recipe, networks and data it was made with, or train anew`,
     );
   }
-
-  const seeded = createRandom(recipe.seed);
-  const random = resume ? restoreRandom(resume.random) : seeded.derive("batches");
-  const start =
-    resume?.state ?? createTrainState(initialiseParameters(network.parameters, seeded.derive("weights")));
+  const random = resume ? restoreRandom(resume.random) : createRandom(settings.seed).derive("batches");
+  let done = resume?.step ?? 0;
   let best = resume?.best ?? null;
   let validationsSinceBest = resume?.validationsSinceBest ?? 0;
-  let pending: PendingLog = resume?.pending ?? { count: 0, sums: {} };
+  let pending: PendingLog = resume?.pending ?? {};
 
-  const step = await compileStep(options, start);
-  const capture = (): Checkpoint => {
-    const { parameters, firstMoment, secondMoment, average, step: done } = step.getState();
-    return {
-      recipeDigest,
-      state: {
-        step: done,
-        parameters: parameters.slice(),
-        firstMoment: firstMoment.slice(),
-        secondMoment: secondMoment.slice(),
-        average: average.slice(),
-      },
-      random: random.saveState(),
-      best,
-      validationsSinceBest,
-      pending,
-    };
-  };
+  const running: PhaseRunner[] = [];
+  const getVectors = (which: "parameters" | "average"): Record<string, Float32Array> =>
+    Object.fromEntries(running.map(({ phase, getState }) => [phase.group, getState()[which]]));
+  const capture = (): Checkpoint => ({
+    recipeDigest,
+    step: done,
+    phases: Object.fromEntries(running.map(({ phase, getState }) => [phase.name, copyState(getState())])),
+    buffers: Object.fromEntries(
+      running.flatMap(({ phase, buffers }) =>
+        Object.entries(buffers).map(([name, images]) => [`${phase.name}.${name}`, [...images]]),
+      ),
+    ),
+    random: random.saveState(),
+    best,
+    validationsSinceBest,
+    pending,
+  });
   const save = async (): Promise<void> => sink?.saveCheckpoint(await encodeCheckpoint(capture()));
-  const validate = async (done: number): Promise<void> => {
-    if (validation.length === 0) return;
-    const values = step.getState().average.slice();
-    const result = await validateNetwork(network, values, validation, runtime);
-    const isBest = best === null || result.rmseHu < best.rmseHu;
-    if (isBest) best = { step: done, rmseHu: result.rmseHu, values };
+  const validate = async (): Promise<void> => {
+    if (validation === undefined) return;
+    const weights = getVectors("average");
+    const { samples, ...result } = await validateWeights(program, weights, validation, runtime);
+    const isBest = best === null || result.score < best.score;
+    if (isBest) {
+      const values = Object.fromEntries(Object.entries(weights).map(([name, list]) => [name, list.slice()]));
+      best = { step: done, score: result.score, values };
+    }
     validationsSinceBest = isBest ? 0 : validationsSinceBest + 1;
-    await sink?.log({ kind: "validation", step: done, ...result, isBest });
+    const { rmseHu, inputRmseHu } = result.figures;
+    const truth = {
+      ...(rmseHu === undefined ? {} : { rmseHu }),
+      ...(inputRmseHu === undefined ? {} : { inputRmseHu }),
+    };
+    await sink?.log({ kind: "validation", step: done, ...truth, ...result, isBest });
+    for (const sample of samples) await sink?.saveSample?.({ step: done, ...sample });
+  };
+  const stopAtFailure = async (name: string, learningRate: number, result: PhaseResult): Promise<void> => {
+    const after = Object.entries(getVectors("parameters")).map(
+      ([group, list]) => [`after.${group}`, list] as const,
+    );
+    const header = { step: done + 1, phase: name, learningRate, values: describeValues(result.values) };
+    const bytes = await encodeArrays(header, [...Object.entries(result.fed), ...after]);
+    await sink?.saveFailure?.(done + 1, bytes);
+    throw new LearnError(
+      "DIVERGED",
+      `the loss or its gradient is not finite at step ${done + 1}, phase "${name}", learning rate ${learningRate}: ${JSON.stringify(header.values)}; the batch was saved; lower the learning rate, lengthen the warm-up or set clipNorm`,
+    );
   };
 
   try {
-    if (resume === undefined) await validate(0);
-    let done = start.step;
-    while (done < recipe.steps && validationsSinceBest < patience) {
+    for (const opening of openPhases(options)) running.push(await opening);
+    if (resume === undefined) await validate();
+    while (done < settings.steps && validationsSinceBest < patience) {
       if (signal?.aborted) {
         await sink?.log({ kind: "end", step: done, reason: "aborted" });
         await save();
         signal.throwIfAborted();
       }
-      const learningRate = computeLearningRate(recipe.learningRate, done + 1, recipe.steps);
-      const { input, target } = source.drawBatch(random, recipe.batch, recipe.patch);
-      const result = await step.run({ input, target }, { learningRate });
+      const emitted = new Map<string, Float32Array>();
+      const learningRates: Record<string, number> = {};
+      let batch: Readonly<Record<string, Float32Array>> | undefined;
+      for (const runner of running) {
+        const { name, repeats = 1, learningRate: schedule } = runner.phase;
+        const learningRate = computeLearningRate(schedule, done + 1, settings.steps);
+        learningRates[name] = learningRate;
+        const runs = repeats * (settings.accumulate ?? 1);
+        for (let k = 0; k < runs; k++) {
+          // Phases of one step share a batch; repeated runs take fresh ones.
+          if (batch === undefined || k > 0) batch = drawFields(options, random);
+          const vectors = getVectors("parameters");
+          const result = await runner.run({ batch, vectors, emitted, learningRate, random });
+          for (const [key, values] of Object.entries(result.emitted)) emitted.set(key, values);
+          if (!Object.values(result.values).every(Number.isFinite)) {
+            await stopAtFailure(name, learningRate, result);
+          }
+          pending = accumulate(pending, result.values);
+        }
+      }
       done++;
-      pending = accumulate(pending, result.losses, result.gradientNorm);
-      if (!Object.values(pending.sums).every(Number.isFinite)) {
-        throw new LearnError(
-          "DIVERGED",
-          `the loss or its gradient is not finite at step ${done} (learning rate ${learningRate}); lower the learning rate, lengthen the warm-up or set clipNorm`,
-        );
-      }
       if (done % logEvery === 0) {
-        await sink?.log({ kind: "train", step: done, learningRate, means: average(pending) });
-        pending = { count: 0, sums: {} };
+        await sink?.log({ kind: "train", step: done, learningRates, means: computeMeans(pending) });
+        pending = {};
       }
-      if (done % validateEvery === 0 || done === recipe.steps) {
-        await validate(done);
+      if (done % validateEvery === 0 || done === settings.steps) {
+        await validate();
         await save();
       }
-      onProgress?.({ phase: "train", done, total: recipe.steps, unit: "steps" });
+      onProgress?.({ phase: "train", done, total: settings.steps, unit: "steps" });
     }
-    const reason = done < recipe.steps ? "early stop" : "finished";
+    const reason = done < settings.steps ? "early stop" : "finished";
     await sink?.log({ kind: "end", step: done, reason });
     const checkpoint = capture();
-    return { values: best?.values ?? checkpoint.state.average, best, checkpoint, reason };
+    const last = running.map(({ phase }) => [phase.group, checkpoint.phases[phase.name].average]);
+    return { values: best?.values ?? Object.fromEntries(last), best, checkpoint, reason };
   } finally {
-    await step.dispose();
+    for (const runner of running) await runner.dispose();
   }
 }
 
-function accumulate(
-  pending: PendingLog,
-  lossValues: Readonly<Record<string, number>>,
-  gradientNorm: number,
-): PendingLog {
-  const sums: Record<string, number> = { ...pending.sums };
-  for (const [name, value] of Object.entries(lossValues))
-    sums[`loss.${name}`] = (sums[`loss.${name}`] ?? 0) + value;
-  sums.gradientNorm = (sums.gradientNorm ?? 0) + gradientNorm;
-  return { count: pending.count + 1, sums };
+/** JSON has no NaN: figures as text where they are not finite. */
+function describeValues(values: Readonly<Record<string, number>>): Record<string, number | string> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
+  );
 }
 
-function average(pending: PendingLog): Record<string, number> {
-  return Object.fromEntries(Object.entries(pending.sums).map(([name, sum]) => [name, sum / pending.count]));
+function accumulate(pending: PendingLog, values: Readonly<Record<string, number>>): PendingLog {
+  const sums: Record<string, { readonly sum: number; readonly count: number }> = { ...pending };
+  for (const [name, value] of Object.entries(values)) {
+    const { sum, count } = sums[name] ?? { sum: 0, count: 0 };
+    sums[name] = { sum: sum + value, count: count + 1 };
+  }
+  return sums;
+}
+
+function computeMeans(pending: PendingLog): Record<string, number> {
+  return Object.fromEntries(Object.entries(pending).map(([name, { sum, count }]) => [name, sum / count]));
 }

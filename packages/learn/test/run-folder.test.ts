@@ -2,13 +2,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeCheckpoint, trainNetwork } from "@alara/learn";
+import { createPairValidation, decodeCheckpoint, runTraining } from "@alara/learn";
 import { createNodeRuntime, openRunFolder } from "@alara/learn/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { network, recipe, source, validation } from "./training-fixture.ts";
+import { buildProgram, settings, source, validationPairs } from "./training-fixture.ts";
 
 const runtime = await createNodeRuntime({ threads: 2 });
-const base = { network, recipe, source, validation, runtime };
+const validation = createPairValidation(validationPairs);
+const base = { program: buildProgram(), settings, source, validation, runtime };
 let folder: string;
 
 beforeEach(() => {
@@ -29,7 +30,7 @@ function readLog(): { kind: string; step: number }[] {
 describe("openRunFolder", () => {
   it("keeps log, checkpoint and plot, and leaves no temporary file", async () => {
     const run = await openRunFolder(folder);
-    const { checkpoint } = await trainNetwork({ ...base, sink: run.sink });
+    const { checkpoint } = await runTraining({ ...base, sink: run.sink });
     expect(readdirSync(folder).sort()).toEqual(["checkpoint.bin", "log.jsonl", "loss.svg"]);
     expect(await decodeCheckpoint(readFileSync(join(folder, "checkpoint.bin")))).toEqual(checkpoint);
     expect(readLog().map(({ kind, step }) => `${kind} ${step}`)).toEqual([
@@ -58,18 +59,18 @@ describe("openRunFolder", () => {
     const onProgress = ({ done }: { done: number }): void => {
       if (done === 11) crash.abort(new Error("crash"));
     };
-    await expect(trainNetwork({ ...base, sink, signal: crash.signal, onProgress })).rejects.toThrow("crash");
+    await expect(runTraining({ ...base, sink, signal: crash.signal, onProgress })).rejects.toThrow("crash");
     const log = readFileSync(join(folder, "log.jsonl"), "utf8");
     writeFileSync(join(folder, "log.jsonl"), log.slice(0, -9));
 
     const again = await openRunFolder(folder, { resume: "if-present" });
-    expect(again.resume?.state.step).toBe(8);
-    const resumed = await trainNetwork({
+    expect(again.resume?.step).toBe(8);
+    const resumed = await runTraining({
       ...base,
       sink: again.sink,
       ...(again.resume === undefined ? {} : { resume: again.resume }),
     });
-    expect(resumed).toEqual(await trainNetwork(base));
+    expect(resumed).toEqual(await runTraining(base));
     expect(readLog().map(({ kind, step }) => `${kind} ${step}`)).toEqual([
       "validation 0",
       "train 5",

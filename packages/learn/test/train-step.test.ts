@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { createRandom } from "@alara/core";
 import {
-  type AdamOptions,
   buildTrainStep,
   compileTrainStep,
   computeStepScalars,
   countParameters,
   createInput,
+  createOptimiser,
   createResidualCnn,
   createTrainState,
   evaluateGraph,
@@ -16,6 +16,7 @@ import {
   layOutParameters,
   losses,
   type Network,
+  type OptimiserOptions,
   reduceMean,
   type Tensor,
 } from "@alara/learn";
@@ -28,6 +29,9 @@ interface Golden {
   readonly gradients: Readonly<Record<string, readonly number[]>>;
   readonly adam: readonly number[];
   readonly "adamw-clipped": readonly number[];
+  readonly "sgd-nesterov": readonly number[];
+  readonly "sgd-momentum": readonly number[];
+  readonly "adam-l2": readonly number[];
 }
 
 const golden = JSON.parse(
@@ -80,7 +84,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, rel
 /** Runs the symbolic step in float64. */
 function runInFloat64(
   loss: Tensor,
-  optimiser: AdamOptions,
+  optimiser: OptimiserOptions,
   learningRate: number,
   steps: number,
 ): Float64Array[] {
@@ -91,22 +95,21 @@ function runInFloat64(
     optimiser,
   });
   const start = createGoldenParameters(network);
-  let state = [start, new Float64Array(start.length), new Float64Array(start.length), start];
+  const { stateNames } = createOptimiser(optimiser);
+  const vectors = ["parameters", "average", ...stateNames];
+  let state = [start, start, ...stateNames.map(() => new Float64Array(start.length))];
   for (let step = 1; step <= steps; step++) {
-    const names = ["newParameters", "newFirstMoment", "newSecondMoment", "newAverage"];
-    const scalars = computeStepScalars(optimiser, step);
+    const scalars = Object.entries(computeStepScalars(optimiser, step)).map(([name, value]) => [
+      name,
+      [value],
+    ]);
     state = evaluateGraph(
-      names.map((name) => graph.outputs[name]),
+      vectors.map((name) => graph.outputs[`new.${name}`]),
       {
         ...batch,
-        parameters: state[0],
-        firstMoment: state[1],
-        secondMoment: state[2],
-        average: state[3],
+        ...Object.fromEntries(vectors.map((name, k) => [name, state[k]])),
+        ...Object.fromEntries(scalars),
         learningRate: [learningRate],
-        correction1: [scalars.correction1],
-        correction2: [scalars.correction2],
-        averageDecay: [scalars.averageDecay],
       },
     );
   }
@@ -138,10 +141,22 @@ describe("agreement with PyTorch, float64", () => {
   });
 
   it("takes the same AdamW steps with clipped gradients", () => {
-    const optimiser = { kind: "adam", weightDecay: 0.1, clipNorm: 0.5 } as const;
+    const optimiser = { kind: "adamw", weightDecay: 0.1, clipNorm: 0.5 } as const;
     const [parameters] = runInFloat64(losses.get("l2").build(prediction, target), optimiser, 0.01, 3);
     // PyTorch's clip adds 1e-6 to the norm, this engine 1e-12.
     expectClose(parameters, golden["adamw-clipped"], 1e-7);
+  });
+});
+
+describe("other optimisers against PyTorch, float64", () => {
+  const cases: Readonly<Record<string, OptimiserOptions>> = {
+    "sgd-nesterov": { kind: "sgd", momentum: 0.9, nesterov: 1, weightDecay: 0.1, clipValue: 0.5 },
+    "sgd-momentum": { kind: "sgd", momentum: 0.9, clipValue: 0.5 },
+    "adam-l2": { kind: "adam", beta1: 0.1, weightDecay: 0.1, clipValue: 0.5 },
+  };
+  it.each(Object.entries(cases))("takes the same steps as %s", (name, settings) => {
+    const [parameters] = runInFloat64(losses.get("l2").build(prediction, target), settings, 0.01, 3);
+    expectClose(parameters, golden[name as "adam"], 1e-9);
   });
 });
 
@@ -168,18 +183,18 @@ describe("the compiled step", () => {
       p = p.map((x, k) => x - (0.02 * (m[k] / (1 - 0.8 ** t))) / (Math.sqrt(v[k] / (1 - 0.99 ** t)) + 1e-8));
       const decay = Math.min(0.9, (1 + t) / (10 + t));
       average = average.map((x, k) => decay * x + (1 - decay) * p[k]);
-      const result = await step.run(
-        { input: Float32Array.from(batch.input), target: Float32Array.from(batch.target) },
-        { learningRate: 0.02 },
-      );
+      const result = await step.run({
+        batch: { input: Float32Array.from(batch.input), target: Float32Array.from(batch.target) },
+        learningRate: 0.02,
+      });
       expect(result.losses.l2 / value[0]).toBeCloseTo(1, 4);
       expect(result.gradientNorm / Math.hypot(...g)).toBeCloseTo(1, 4);
     }
     const state = step.getState();
     expect(state.step).toBe(5);
     expectClose(state.parameters, p, 1e-4);
-    expectClose(state.firstMoment, m, 1e-4);
-    expectClose(state.secondMoment, v, 1e-4);
+    expectClose(state.moments.firstMoment, m, 1e-4);
+    expectClose(state.moments.secondMoment, v, 1e-4);
     expectClose(state.average, average, 1e-4);
     await step.dispose();
   });
@@ -204,10 +219,10 @@ describe("the compiled step", () => {
     const parts = [grad(l1, network.parameters), grad(l2, network.parameters)].map((list) =>
       evaluateGraph(list, feeds).flatMap((values) => [...values]),
     );
-    const result = await step.run(
-      { input: Float32Array.from(batch.input), target: Float32Array.from(batch.target) },
-      { learningRate: 0.01 },
-    );
+    const result = await step.run({
+      batch: { input: Float32Array.from(batch.input), target: Float32Array.from(batch.target) },
+      learningRate: 0.01,
+    });
     await step.dispose();
     expect(result.losses.l1 / expected[0][0]).toBeCloseTo(1, 5);
     expect(result.losses.l2 / expected[1][0]).toBeCloseTo(1, 5);

@@ -1,13 +1,14 @@
 /** A small synthetic denoising task: smooth discs with white noise. */
 import { createRandom } from "@alara/core";
 import {
+  type BatchSource,
   createPairSource,
-  createResidualCnn,
-  type Network,
-  type PatchSource,
+  type MethodRecipe,
+  methods,
   type TrainingPair,
+  type TrainingProgram,
   type TrainLogEntry,
-  type TrainRecipe,
+  type TrainSettings,
   type TrainSink,
   type ValidationPair,
 } from "@alara/learn";
@@ -35,36 +36,56 @@ export function createValidation(id: string, seed: number): ValidationPair {
   return { id, rows, columns, target: clean, input: clean.map((x, k) => x + noises[0][k]) };
 }
 
-export const network: Network = createResidualCnn({ channels: 8, layers: 3, unshuffle: 1 });
-export const source: PatchSource = createPairSource([createPair("a", 1), createPair("b", 2)], {
+export const source: BatchSource = createPairSource([createPair("a", 1), createPair("b", 2)], {
   tissueFraction: 0,
 });
-export const validation: readonly ValidationPair[] = [createValidation("v", 3)];
-export const recipe: TrainRecipe = {
+export const validationPairs: readonly ValidationPair[] = [createValidation("v", 3)];
+export const settings: TrainSettings = {
   seed: 11,
   batch: 4,
   patch: 24,
   steps: 24,
-  learningRate: { kind: "cosine", value: 8e-3, warmupSteps: 5 },
-  losses: [{ name: "l1", options: { scale: 40 } }],
-  optimiser: { kind: "adam", averageDecay: 0.95 },
   logEvery: 5,
   validateEvery: 8,
 };
+export const recipe: MethodRecipe = {
+  method: "regression",
+  networks: { main: { name: "residual-cnn", config: { channels: 8, layers: 3, unshuffle: 1 } } },
+  losses: [{ name: "l1", options: { scale: 40 } }],
+  optimiser: { kind: "adam", averageDecay: 0.95 },
+  learningRate: { kind: "cosine", value: 8e-3, warmupSteps: 5 },
+  batch: 4,
+  patch: [24, 24],
+};
+/** Writes the program of the recipe with some of it changed. */
+export function buildProgram(changes: Partial<MethodRecipe> = {}): TrainingProgram {
+  const changed = { ...recipe, ...changes };
+  return methods.get(changed.method).build(changed);
+}
 
 /** A sink that keeps everything in memory. */
-export function createMemorySink(): { sink: TrainSink; entries: TrainLogEntry[]; checkpoints: Uint8Array[] } {
+export function createMemorySink(): {
+  sink: TrainSink;
+  entries: TrainLogEntry[];
+  checkpoints: Uint8Array[];
+  failures: Uint8Array[];
+} {
   const entries: TrainLogEntry[] = [];
   const checkpoints: Uint8Array[] = [];
+  const failures: Uint8Array[] = [];
   return {
     entries,
     checkpoints,
+    failures,
     sink: {
       async log(entry) {
         entries.push(entry);
       },
       async saveCheckpoint(bytes) {
         checkpoints.push(bytes);
+      },
+      async saveFailure(_step, bytes) {
+        failures.push(bytes);
       },
     },
   };

@@ -77,4 +77,18 @@ for _ in range(3):
     torch.nn.utils.clip_grad_norm_(parameters, 0.5)
     optimiser.step()
 result["adamw-clipped"] = flat(parameters)
+
+for name, make in {
+    "sgd-nesterov": lambda ps: torch.optim.SGD(ps, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "sgd-momentum": lambda ps: torch.optim.SGD(ps, lr=0.01, momentum=0.9),
+    "adam-l2": lambda ps: torch.optim.Adam(ps, lr=0.01, betas=(0.1, 0.999), weight_decay=0.1),
+}.items():
+    parameters = build()
+    optimiser = make(parameters)
+    for _ in range(3):
+        optimiser.zero_grad()
+        losses["l2"](apply(parameters, x), target).backward()
+        torch.nn.utils.clip_grad_value_(parameters, 0.5)
+        optimiser.step()
+    result[name] = flat(parameters)
 print(json.dumps(result))
