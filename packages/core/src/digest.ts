@@ -5,7 +5,9 @@ import { CoreError } from "./errors.ts";
 
 /** SHA-256 of bytes, 64 hex digits. FIPS 180-4; tested against its published vectors. */
 export async function computeSha256(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  // The browser's types ask for memory that is not shared; browsers refuse shared memory at run time.
+  const data = bytes as Uint8Array<ArrayBuffer>;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -29,7 +29,7 @@ export {
   writeSafetensors,
 } from "./import/safetensors.ts";
 export { drawLossCurve } from "./loss-plot.ts";
-export { type Loss, type LossOptions, losses } from "./losses.ts";
+export * from "./losses/index.ts";
 export {
   type LossSpecification,
   type Method,
@@ -75,7 +75,6 @@ export {
   type BatchField,
   gatherParameters,
   joinParameters,
-  prefixNetwork,
   type RandomInput,
   type TrainingPhase,
   type TrainingProgram,
@@ -144,3 +143,12 @@ export {
   type ValidationResult,
   type ValidationSample,
 } from "./validation.ts";
+export type { RuntimeReport } from "./workers/messages.ts";
+export {
+  buildJobProgram,
+  type DiscData,
+  type PairData,
+  type RunJobOptions,
+  runTrainingJob,
+  type TrainingJob,
+} from "./workers/training-job.ts";

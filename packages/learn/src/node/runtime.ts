@@ -48,32 +48,6 @@ export async function openNativeSession(
   }
 }
 
-/** The identity: it brings a value from the device, for `Tensor.getData` of the binding ends the process. */
-function writeReader(dims: readonly number[]): Uint8Array {
-  const x = createInput("x", dims);
-  return writeOnnxModel({ inputs: [x], outputs: { y: x } });
-}
-
-/** Wraps a native session; readers are opened when first needed and released with the session. */
-function wrapNative(native: ort.InferenceSession, provider: string, kept: readonly string[]): Session {
-  const readers = new Map<string, Promise<ort.InferenceSession>>();
-  return wrapSession({
-    ...{ native, provider, kept },
-    Tensor: ort.Tensor,
-    async download(tensor) {
-      const key = tensor.dims.join("x");
-      const reader = readers.get(key) ?? openNativeSession(writeReader(tensor.dims), provider, {});
-      readers.set(key, reader);
-      const { y } = await (await reader).run({ x: tensor });
-      return (y as ort.Tensor).data as Float32Array;
-    },
-    async onDispose() {
-      for (const reader of readers.values()) await (await reader).release();
-      readers.clear();
-    },
-  });
-}
-
 async function openSession(
   model: Uint8Array,
   provider: string,
@@ -90,7 +64,8 @@ async function openSession(
       ? {}
       : { enableProfiling: true, profileFilePrefix: options.profilePath }),
   });
-  return wrapNative(native, provider, kept);
+  const open = (small: Uint8Array): Promise<ort.InferenceSession> => openNativeSession(small, provider, {});
+  return wrapSession({ native, Tensor: ort.Tensor, provider, kept, open });
 }
 
 /** A one-operator model that a provider must run to count as present. */

@@ -5,6 +5,8 @@
 import type { InferenceSession, Tensor, TensorConstructor } from "onnxruntime-web";
 import { formatShape, LearnError } from "../errors.ts";
 import type { DeviceRun, DeviceTensor, Session, TensorData } from "../runtime.ts";
+import { createInput } from "../tensor.ts";
+import { writeOnnxModel } from "./write.ts";
 
 /** What a binding brings. */
 export interface SessionBinding {
@@ -13,10 +15,8 @@ export interface SessionBinding {
   readonly provider: string;
   /** Outputs that `native` leaves on the device; empty when the provider cannot. */
   readonly kept: readonly string[];
-  /** Copies a tensor on the device to the host. */
-  readonly download: (tensor: Tensor) => Promise<Float32Array>;
-  /** Called after the session has been released. */
-  readonly onDispose?: () => Promise<void>;
+  /** Opens a small model with every output on the host. */
+  readonly open: (model: Uint8Array) => Promise<InferenceSession>;
 }
 
 /** The native option that leaves these outputs on the device and brings the others to the host. */
@@ -39,18 +39,53 @@ function fromOrt(name: string, { type, dims, data }: Tensor): TensorData {
 /** Native tensors behind handles, across sessions; what is not in it has been disposed of. */
 const NATIVE = new WeakMap<DeviceTensor, Tensor>();
 
-function createHandle(tensor: Tensor, binding: SessionBinding, live: Set<DeviceTensor>): DeviceTensor {
+/**
+ * Brings values from the device by running the identity on them. The bindings' own `Tensor.getData` will not do: in
+ * Node it ends the process (1.30, "not implemented"), in browsers it turns the tensor into one on the host.
+ */
+interface Reader {
+  read(tensor: Tensor): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+function createReader(open: SessionBinding["open"]): Reader {
+  const sessions = new Map<string, Promise<InferenceSession>>();
+  return {
+    async read(tensor) {
+      const key = tensor.dims.join("x");
+      let session = sessions.get(key);
+      if (session === undefined) {
+        const x = createInput("x", tensor.dims);
+        session = open(writeOnnxModel({ inputs: [x], outputs: { y: x } }));
+        sessions.set(key, session);
+      }
+      const { y } = await (await session).run({ x: tensor });
+      return (y as Tensor).data as Float32Array;
+    },
+    async dispose() {
+      for (const session of sessions.values()) await (await session).release();
+      sessions.clear();
+    },
+  };
+}
+
+function createHandle(
+  tensor: Tensor,
+  reader: Reader,
+  options: { readonly provider: string; readonly live: Set<DeviceTensor> },
+): DeviceTensor {
+  const { provider, live } = options;
   const handle: DeviceTensor = {
     dims: tensor.dims,
     async read() {
       if (!NATIVE.has(handle))
         throw new LearnError("RUN_FAILED", "a device value was read after its dispose");
       try {
-        return await binding.download(tensor);
+        return await reader.read(tensor);
       } catch (error) {
         throw new LearnError(
           "RUN_FAILED",
-          `a value ${formatShape(tensor.dims)} could not be read from ${binding.provider}: ${describeFailure(error)}`,
+          `a value ${formatShape(tensor.dims)} could not be read from ${provider}: ${describeFailure(error)}`,
           { cause: error },
         );
       }
@@ -80,6 +115,7 @@ export function wrapSession(binding: SessionBinding): Session {
     );
   }
   const live = new Set<DeviceTensor>();
+  const reader = createReader(binding.open);
   const toOrt = (value: TensorData): Tensor => {
     if (value.dtype === "float32") return new Constructor("float32", value.data, value.dims);
     if (value.dtype === "int64") return new Constructor("int64", value.data, value.dims);
@@ -120,7 +156,7 @@ export function wrapSession(binding: SessionBinding): Session {
       const handles: Record<string, DeviceTensor> = {};
       for (const [name, result] of Object.entries(results)) {
         const tensor = result as Tensor;
-        if (kept.includes(name)) handles[name] = createHandle(tensor, binding, live);
+        if (kept.includes(name)) handles[name] = createHandle(tensor, reader, { provider, live });
         else outputs[name] = fromOrt(name, tensor);
       }
       return { outputs, kept: handles };
@@ -171,8 +207,8 @@ export function wrapSession(binding: SessionBinding): Session {
     ...(kept.length === 0 ? {} : { runOnDevice }),
     async dispose() {
       for (const handle of [...live]) handle.dispose();
+      await reader.dispose();
       await native.release();
-      await binding.onDispose?.();
     },
   };
 }
