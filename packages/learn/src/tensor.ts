@@ -79,6 +79,8 @@ export interface OperatorExample {
   readonly range?: readonly [number, number];
   /** Values closer to 0 than this are moved away from it; default 0. For operators with a kink at 0. */
   readonly awayFromZero?: number;
+  /** The gradient is defined as zero, not as the derivative of the values; default false. */
+  readonly stopsGradient?: boolean;
 }
 
 /** One entry of the operator table: everything the engine knows about an operator. */

@@ -22,6 +22,7 @@ export interface OperatorCase {
   readonly inputs: readonly Tensor[];
   readonly output: Tensor;
   readonly feeds: Readonly<Record<string, Float64Array>>;
+  readonly stopsGradient: boolean;
 }
 
 function drawValues(example: OperatorExample, length: number, random: Random): Float64Array {
@@ -51,6 +52,7 @@ export function listOperatorCases(): OperatorCase[] {
         inputs,
         output: applyOperator(operator, inputs, example.attributes),
         feeds,
+        stopsGradient: example.stopsGradient ?? false,
       });
     });
   }

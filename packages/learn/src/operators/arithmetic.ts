@@ -15,8 +15,14 @@ import {
   broadcastShapes,
   computeBroadcastStrides,
   expand,
+  forEachReduced,
   forEachStrided,
-  reduceSum,
+  getKeptShape,
+  getList,
+  getReductionAttributes,
+  inferReducedShape,
+  type ReductionOptions,
+  reshape,
   sumTo,
 } from "./structure.ts";
 
@@ -47,7 +53,8 @@ const BINARY_EXAMPLES: readonly OperatorExample[] = [
   { shapes: [[2, 2], []], awayFromZero: 0.3 },
 ];
 
-function defineBinary(
+/** An element-wise operator of two broadcast operands. */
+export function defineBinary(
   name: string,
   onnx: string,
   summary: string,
@@ -69,7 +76,8 @@ function defineBinary(
   };
 }
 
-function asTensor(value: Tensor | number): Tensor {
+/** A number as a scalar constant. */
+export function asTensor(value: Tensor | number): Tensor {
   return typeof value === "number" ? createConstant(value) : value;
 }
 
@@ -121,7 +129,8 @@ export function div(a: Tensor | number, b: Tensor | number): Tensor {
   return applyOperator(divOperator, [asTensor(a), asTensor(b)]);
 }
 
-interface UnaryRule {
+/** What makes an element-wise operator of one operand. */
+export interface UnaryRule {
   readonly name: string;
   readonly summary: string;
   readonly lower: Operator["lower"];
@@ -130,7 +139,8 @@ interface UnaryRule {
   readonly example?: Omit<OperatorExample, "shapes">;
 }
 
-function defineUnary(rule: UnaryRule): Operator {
+/** An element-wise operator of one operand. */
+export function defineUnary(rule: UnaryRule): Operator {
   return {
     name: rule.name,
     summary: rule.summary,
@@ -331,22 +341,37 @@ export function clip(x: Tensor, options: { low: number; high: number }): Tensor 
 
 const reduceMeanOperator: Operator = {
   name: "reduceMean",
-  summary: "mean of all elements, a scalar",
+  summary: "mean over axes, which are dropped or kept with size 1",
   isSizeFree: true,
-  inferShape: () => [],
-  lower: (context, inputs) => context.addNode("ReduceMean", inputs, { keepdims: { int: 0 } }),
-  pullBack({ inputs, upstream }) {
+  inferShape: ([input], attributes) => inferReducedShape(input, attributes, "reduceMean"),
+  lower: (context, inputs, { attributes }) =>
+    context.addNode("ReduceMean", inputs, {
+      axes: { ints: getList(attributes, "axes") },
+      keepdims: { int: attributes.keepDims === 1 ? 1 : 0 },
+    }),
+  pullBack({ inputs, output, attributes, upstream }) {
     const { shape } = inputs[0];
-    return [expand(mul(upstream, 1 / countElements(shape)), shape)];
+    const scaled = mul(upstream, countElements(output.shape) / countElements(shape));
+    return [expand(reshape(scaled, getKeptShape(shape, getList(attributes, "axes"))), shape)];
   },
-  evaluate: ([input]) => Float64Array.of(input.reduce((sum, x) => sum + x, 0) / input.length),
-  examples: [{ shapes: [[2, 3, 4]] }],
+  evaluate([input], { inputShapes, outputShape, attributes }) {
+    const output = new Float64Array(countElements(outputShape));
+    forEachReduced(inputShapes[0], getList(attributes, "axes"), (from, to) => {
+      output[to] += input[from];
+    });
+    return output.map((sum) => (sum * output.length) / input.length);
+  },
+  examples: [
+    { shapes: [[2, 3, 4]], attributes: { axes: [0, 1, 2] } },
+    { shapes: [[2, 3, 4]], attributes: { axes: [1, 2], keepDims: 1 } },
+    { shapes: [[2, 3, 4]], attributes: { axes: [1] } },
+  ],
 };
-/** Mean over `axes` (default all); the averaged axes are dropped. */
-export function reduceMean(input: Tensor, options: { axes?: readonly number[] } = {}): Tensor {
-  if (options.axes === undefined) return applyOperator(reduceMeanOperator, [input]);
-  const count = options.axes.reduce((product, axis) => product * input.shape[axis], 1);
-  return mul(reduceSum(input, { axes: options.axes }), 1 / count);
+/** Mean over `axes` (default all); the averaged axes are dropped unless `keepDims`. */
+export function reduceMean(input: Tensor, options: ReductionOptions = {}): Tensor {
+  const attributes = getReductionAttributes(input, options);
+  if (getList(attributes, "axes").length === 0) return input;
+  return applyOperator(reduceMeanOperator, [input], attributes);
 }
 
 /** Element-wise operators and the mean. Entries of the operator table. */

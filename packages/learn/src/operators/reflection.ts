@@ -5,7 +5,8 @@
 import { formatShape, LearnError } from "../errors.ts";
 import { type Attributes, applyOperator, countElements, type Operator, type Tensor } from "../tensor.ts";
 import { add } from "./arithmetic.ts";
-import { computeStrides, forEachStrided, getList, pad, slice } from "./structure.ts";
+import { type SpatialSizes, toSpatialList } from "./spatial.ts";
+import { computeStrides, concat, forEachStrided, getList, pad, slice } from "./structure.ts";
 
 const flipOperator: Operator = {
   name: "flip",
@@ -58,74 +59,112 @@ export function flip(input: Tensor, options: { axes: readonly number[] }): Tenso
   return applyOperator(flipOperator, [input], { axes: options.axes });
 }
 
-function getAmount(attributes: Attributes): number {
-  return attributes.amount as number;
+/** Pads per spatial axis. */
+function getAmounts(attributes: Attributes): readonly number[] {
+  return getList(attributes, "amount");
+}
+
+function cutAxis(input: Tensor, axis: number, start: number, end: number): Tensor {
+  return slice(input, {
+    starts: input.shape.map((_, k) => (k === axis ? start : 0)),
+    ends: input.shape.map((length, k) => (k === axis ? end : length)),
+  });
 }
 
 /** Folds the margins of one axis back onto the pixels they mirror: the adjoint of reflection along it. */
 function foldAxis(upstream: Tensor, axis: number, amount: number): Tensor {
+  if (amount === 0) return upstream;
   const size = upstream.shape[axis] - 2 * amount;
-  const cut = (start: number, end: number): Tensor =>
-    slice(upstream, {
-      starts: upstream.shape.map((_, k) => (k === axis ? start : 0)),
-      ends: upstream.shape.map((length, k) => (k === axis ? end : length)),
-    });
+  const cut = (start: number, end: number): Tensor => cutAxis(upstream, axis, start, end);
+  const first = flip(cut(0, amount), { axes: [axis] });
+  const last = flip(cut(amount + size, 2 * amount + size), { axes: [axis] });
+  if (2 * amount + 2 <= size) {
+    // The two margins fall on different pixels: each strip is written once.
+    return concat(
+      [
+        cut(amount, amount + 1),
+        add(cut(amount + 1, 2 * amount + 1), first),
+        ...(size === 2 * amount + 2 ? [] : [cut(2 * amount + 1, size - 1)]),
+        add(cut(size - 1, amount + size - 1), last),
+        cut(amount + size - 1, amount + size),
+      ],
+      { axis },
+    );
+  }
   const place = (part: Tensor, start: number): Tensor =>
-    pad(flip(part, { axes: [axis] }), {
+    pad(part, {
       before: part.shape.map((_, k) => (k === axis ? start : 0)),
       after: part.shape.map((length, k) => (k === axis ? size - start - length : 0)),
     });
-  const first = place(cut(0, amount), 1);
-  const last = place(cut(amount + size, 2 * amount + size), size - 1 - amount);
-  return add(add(cut(amount, amount + size), first), last);
+  return add(add(cut(amount, amount + size), place(first, 1)), place(last, size - 1 - amount));
 }
 
 const padReflectOperator: Operator = {
   name: "padReflect",
-  summary: "mirrors rows and columns of [N,C,H,W] about the border pixels",
+  summary: "mirrors the spatial axes about the border pixels",
   isSizeFree: true,
   inferShape([input], attributes) {
-    const amount = getAmount(attributes);
-    if (input.length !== 4 || !(amount >= 1 && amount < Math.min(input[2], input[3]))) {
+    const amounts = getAmounts(attributes);
+    if (input.length < 3 || amounts.length !== input.length - 2) {
       throw new LearnError(
         "SHAPE_MISMATCH",
-        `padReflect: needs [batch, channel, row, column] with more than ${amount} (≥ 1) rows and columns, got ${formatShape(input)}`,
+        `padReflect: amounts ${formatShape(amounts)} must have one entry per spatial axis of [batch, channel, …], got ${formatShape(input)}`,
       );
     }
-    return [input[0], input[1], input[2] + 2 * amount, input[3] + 2 * amount];
+    if (amounts.some((amount, k) => !Number.isInteger(amount) || amount < 0 || amount >= input[k + 2])) {
+      throw new LearnError(
+        "SHAPE_MISMATCH",
+        `padReflect: amounts ${formatShape(amounts)} must be whole numbers from 0 to the spatial sizes of ${formatShape(input)} less 1`,
+      );
+    }
+    return input.map((size, axis) => (axis < 2 ? size : size + 2 * amounts[axis - 2]));
   },
   lower(context, [input], { attributes }) {
-    const amount = getAmount(attributes);
-    const pads = [0, 0, amount, amount, 0, 0, amount, amount];
-    return context.addNode("Pad", [input, context.addConstant("int64", [8], pads)], {
-      mode: { string: "reflect" },
-    });
+    const side = [0, 0, ...getAmounts(attributes)];
+    return context.addNode(
+      "Pad",
+      [input, context.addConstant("int64", [2 * side.length], [...side, ...side])],
+      { mode: { string: "reflect" } },
+    );
   },
   pullBack({ attributes, upstream }) {
-    const amount = getAmount(attributes);
-    return [foldAxis(foldAxis(upstream, 3, amount), 2, amount)];
+    const amounts = getAmounts(attributes);
+    return [amounts.reduceRight<Tensor>((folded, amount, k) => foldAxis(folded, k + 2, amount), upstream)];
   },
   evaluate([input], { inputShapes: [shape], outputShape, attributes }) {
-    const amount = getAmount(attributes);
-    const [, , rows, columns] = shape;
+    const amounts = [0, 0, ...getAmounts(attributes)];
+    const strides = computeStrides(shape);
+    const outputStrides = computeStrides(outputShape);
     const mirror = (index: number, size: number): number =>
       index < 0 ? -index : index >= size ? 2 * (size - 1) - index : index;
-    const output = new Float64Array(countElements(outputShape));
-    const [height, width] = [outputShape[2], outputShape[3]];
-    for (let linear = 0; linear < output.length; linear++) {
-      const plane = Math.floor(linear / (height * width));
-      const y = mirror((Math.floor(linear / width) % height) - amount, rows);
-      const x = mirror((linear % width) - amount, columns);
-      output[linear] = input[(plane * rows + y) * columns + x];
-    }
-    return output;
+    return Float64Array.from({ length: countElements(outputShape) }, (_, linear) => {
+      const position = shape.reduce((sum, size, axis) => {
+        const index = Math.floor(linear / outputStrides[axis]) % outputShape[axis];
+        return sum + mirror(index - amounts[axis], size) * strides[axis];
+      }, 0);
+      return input[position];
+    });
   },
-  examples: [{ shapes: [[2, 1, 4, 5]], attributes: { amount: 3 } }],
+  examples: [
+    { shapes: [[2, 1, 4, 5]], attributes: { amount: [3, 3] } },
+    { shapes: [[1, 1, 4, 7]], attributes: { amount: [1, 2] } },
+    { shapes: [[1, 2, 2, 3, 4]], attributes: { amount: [1, 0, 1] } },
+  ],
 };
 
-/** Mirrors `options.amount` rows and columns about the border pixels on every side. */
-export function padReflect(input: Tensor, options: { amount: number }): Tensor {
-  return applyOperator(padReflectOperator, [input], { amount: options.amount });
+/**
+ * Mirrors the spatial axes about the border pixels, which are not repeated.
+ *
+ * @param input - [N, C, …]
+ * @param options.amount - pixels on each side, one number for all spatial axes or one per axis; less than their sizes
+ * @throws LearnError `SHAPE_MISMATCH`
+ * As ONNX `Pad` "reflect". Tested against PyTorch's `pad` "reflect".
+ */
+export function padReflect(input: Tensor, options: { amount: SpatialSizes }): Tensor {
+  const amount = toSpatialList(input, options.amount);
+  return amount.every((value) => value === 0)
+    ? input
+    : applyOperator(padReflectOperator, [input], { amount });
 }
 
 /** Mirrored images. Entries of the operator table. */

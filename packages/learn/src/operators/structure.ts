@@ -356,54 +356,87 @@ export function expand(input: Tensor, shape: readonly number[]): Tensor {
   return applyOperator(expandOperator, [input], { shape });
 }
 
+/** Checks the axes of a reduction and gives the output's shape. */
+export function inferReducedShape(
+  input: readonly number[],
+  attributes: Attributes,
+  name: string,
+): readonly number[] {
+  const axes = getList(attributes, "axes");
+  if (axes.some((axis) => !(axis >= 0 && axis < input.length)) || new Set(axes).size !== axes.length) {
+    throw new LearnError(
+      "SHAPE_MISMATCH",
+      `${name}: axes ${formatShape(axes)} are not distinct axes of ${formatShape(input)}`,
+    );
+  }
+  if (attributes.keepDims === 1) return getKeptShape(input, axes);
+  return input.filter((_, axis) => !axes.includes(axis));
+}
+
+/** A shape whose reduced axes have size 1. */
+export function getKeptShape(shape: readonly number[], axes: readonly number[]): number[] {
+  return shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+}
+
+/** Visits (input position, output position) pairs of a reduction. */
+export function forEachReduced(
+  shape: readonly number[],
+  axes: readonly number[],
+  visit: (input: number, output: number) => void,
+): void {
+  const kept = computeStrides(getKeptShape(shape, axes));
+  const strides = kept.map((stride, axis) => (axes.includes(axis) ? 0 : stride));
+  forEachStrided(shape, strides, 0, (position, linear) => visit(linear, position));
+}
+
+/** Options of reductions. */
+export interface ReductionOptions {
+  /** Default: all. */
+  readonly axes?: readonly number[];
+  /** Keep the reduced axes with size 1; default false. */
+  readonly keepDims?: boolean;
+}
+
+/** Attributes of a reduction; axes in ascending order. */
+export function getReductionAttributes(input: Tensor, options: ReductionOptions): Attributes {
+  const axes = options.axes?.toSorted((a, b) => a - b) ?? input.shape.map((_, axis) => axis);
+  return options.keepDims === true ? { axes, keepDims: 1 } : { axes };
+}
+
 const reduceSumOperator: Operator = {
   name: "reduceSum",
-  summary: "sum over axes, which are dropped",
+  summary: "sum over axes, which are dropped or kept with size 1",
   isSizeFree: true,
-  inferShape([input], attributes) {
-    const axes = getList(attributes, "axes");
-    if (axes.some((axis) => !(axis >= 0 && axis < input.length)) || new Set(axes).size !== axes.length) {
-      throw new LearnError(
-        "SHAPE_MISMATCH",
-        `reduceSum: axes ${formatShape(axes)} are not distinct axes of ${formatShape(input)}`,
-      );
-    }
-    return input.filter((_, axis) => !axes.includes(axis));
-  },
+  inferShape: ([input], attributes) => inferReducedShape(input, attributes, "reduceSum"),
   lower(context, [input], { attributes }) {
     const axes = getList(attributes, "axes");
     return context.addNode("ReduceSum", [input, context.addConstant("int64", [axes.length], axes)], {
-      keepdims: { int: 0 },
+      keepdims: { int: attributes.keepDims === 1 ? 1 : 0 },
     });
   },
   pullBack({ inputs, attributes, upstream }) {
-    const axes = getList(attributes, "axes");
     const { shape } = inputs[0];
-    const kept = shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
-    return [expand(reshape(upstream, kept), shape)];
+    return [expand(reshape(upstream, getKeptShape(shape, getList(attributes, "axes"))), shape)];
   },
   evaluate([input], { inputShapes, outputShape, attributes }) {
-    const axes = getList(attributes, "axes");
-    const outputStrides = computeStrides(outputShape);
-    let next = 0;
-    const strides = inputShapes[0].map((_, axis) => (axes.includes(axis) ? 0 : outputStrides[next++]));
     const output = new Float64Array(countElements(outputShape));
-    forEachStrided(inputShapes[0], strides, 0, (position, linear) => {
-      output[position] += input[linear];
+    forEachReduced(inputShapes[0], getList(attributes, "axes"), (from, to) => {
+      output[to] += input[from];
     });
     return output;
   },
   examples: [
     { shapes: [[2, 3, 4]], attributes: { axes: [0, 2] } },
+    { shapes: [[2, 3, 4]], attributes: { axes: [1, 2], keepDims: 1 } },
     { shapes: [[5]], attributes: { axes: [0] } },
   ],
 };
 
-/** Sum over `axes` (default all); the summed axes are dropped. */
-export function reduceSum(input: Tensor, options: { axes?: readonly number[] } = {}): Tensor {
-  const axes = options.axes ?? input.shape.map((_, axis) => axis);
-  if (axes.length === 0) return input;
-  return applyOperator(reduceSumOperator, [input], { axes });
+/** Sum over `axes` (default all); the summed axes are dropped unless `keepDims`. */
+export function reduceSum(input: Tensor, options: ReductionOptions = {}): Tensor {
+  const attributes = getReductionAttributes(input, options);
+  if (getList(attributes, "axes").length === 0) return input;
+  return applyOperator(reduceSumOperator, [input], attributes);
 }
 
 /** Sums `input` down to `shape`, undoing numpy broadcasting. */

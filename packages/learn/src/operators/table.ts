@@ -4,12 +4,21 @@
  */
 import { createRegistry, type Registry } from "@alara/core";
 import type { Operator } from "../tensor.ts";
+import { activationOperators } from "./activation.ts";
 import { arithmeticOperators } from "./arithmetic.ts";
+import { axisMatrixOperators } from "./axis-matrix.ts";
 import { convolutionOperators } from "./convolution-operators.ts";
+import { extremaOperators } from "./extrema.ts";
+import { interpolationOperators } from "./interpolation.ts";
 import { linearOperators } from "./linear.ts";
+import { normalisationOperators } from "./normalisation.ts";
+import { maxPoolOperators } from "./pooling.ts";
 import { reflectionOperators } from "./reflection.ts";
 import { replicationOperators } from "./replication.ts";
 import { resampleOperators } from "./resample.ts";
+import { shuffleOperators } from "./shuffle.ts";
+import { specialFunctionOperators } from "./special-functions.ts";
+import { stopGradientOperators } from "./stop-gradient.ts";
 import { structureOperators } from "./structure.ts";
 
 /** Every operator by name. A new operator is one entry in its file's list. */
@@ -23,5 +32,14 @@ export const operators: Registry<Operator> = createRegistry(
     ...resampleOperators,
     ...reflectionOperators,
     ...replicationOperators,
+    ...activationOperators,
+    ...axisMatrixOperators,
+    ...extremaOperators,
+    ...interpolationOperators,
+    ...maxPoolOperators,
+    ...normalisationOperators,
+    ...shuffleOperators,
+    ...specialFunctionOperators,
+    ...stopGradientOperators,
   ].map((operator) => [operator.name, operator] as const),
 );
