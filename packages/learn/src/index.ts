@@ -50,7 +50,7 @@ export {
   type NetworkFactory,
   type TrainingContext,
 } from "./network.ts";
-export { createResidualCnn, networks, type ResidualCnnConfig } from "./networks/index.ts";
+export * from "./networks/index.ts";
 export { inspectOnnxModel, type OnnxSummary, type OnnxValueSummary } from "./onnx/inspect.ts";
 export { MAXIMUM_MODEL_BYTES, type WriteModelOptions, writeOnnxModel } from "./onnx/write.ts";
 export * from "./operators/index.ts";

@@ -46,6 +46,11 @@ export interface Network {
   readonly sizeMultiple: number;
   /** Pixels by which an output pixel sees its surroundings on each side: the halo that tiles need. */
   readonly receptiveRadius: number;
+  /**
+   * True when statistics of the whole image (instance or group normalisation) enter every pixel: tiles then differ
+   * slightly from the whole, whatever their halo. Default false.
+   */
+  readonly hasGlobalReach?: boolean;
   /** Input channels (neighbouring slices of a 2D network). */
   readonly inputChannels: number;
   readonly outputChannels: number;
