@@ -8,6 +8,7 @@ import { addEnhanceCommand } from "./commands/enhance.ts";
 import { addEvaluateCommand } from "./commands/evaluate.ts";
 import { addInspectCommand } from "./commands/inspect.ts";
 import { addListCommands } from "./commands/lists.ts";
+import { addMonitorCommand } from "./commands/monitor.ts";
 import { addReconstructCommand } from "./commands/reconstruct.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addTrainCommand } from "./commands/train.ts";
@@ -38,6 +39,7 @@ for (const add of [
   addSimulateCommand,
   addReconstructCommand,
   addTrainCommand,
+  addMonitorCommand,
   addListCommands,
 ]) {
   add(program);
