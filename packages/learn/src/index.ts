@@ -22,6 +22,18 @@ export {
   type RenameRule,
 } from "./import/load-weights.ts";
 export {
+  type FrozenFeatures,
+  type ImportedGraph,
+  type ImportGraphOptions,
+  importableOperators,
+  importOnnxGraph,
+  loadFrozenFeatures,
+  type OnnxGraph,
+  type OpenGraphOptions,
+  openOnnxGraph,
+} from "./import/onnx-graph.ts";
+export type { OnnxModelValue } from "./import/onnx-model.ts";
+export {
   MAXIMUM_HEADER_BYTES,
   readSafetensors,
   type SafetensorsContent,
@@ -35,6 +47,7 @@ export {
   type Method,
   type MethodOption,
   type MethodRecipe,
+  type MethodResources,
   methods,
   type NetworkSpecification,
 } from "./methods/index.ts";

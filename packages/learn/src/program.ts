@@ -5,12 +5,11 @@
  */
 import type { Random } from "@alara/core";
 import { LearnError } from "./errors.ts";
-import { simplifyGraph } from "./graph.ts";
-import type { ApplyContext, Assignment, Network } from "./network.ts";
+import type { Assignment, Network } from "./network.ts";
 import type { OptimiserOptions } from "./optimisers.ts";
 import { layOutParameters } from "./parameters.ts";
 import type { Schedule } from "./schedule.ts";
-import { countElements, createParameter, getLeafName, type Tensor } from "./tensor.ts";
+import { countElements, getLeafName, type Tensor } from "./tensor.ts";
 import type { LossTerm } from "./train-step.ts";
 
 /** Values that the trainer draws anew for every run of a step. */
@@ -85,41 +84,6 @@ export interface TrainingProgram {
   ): Readonly<Record<string, Float32Array>>;
   /** Networks that come out, `main` first: the one that validation judges and a bundle ships. */
   readonly networks: Readonly<Record<string, Network>> & { readonly main: Network };
-}
-
-/**
- * The same network with its parameters under other names, so that several live in one group.
- *
- * @param prefix - put before every parameter's name
- */
-export function prefixNetwork(network: Network, prefix: string): Network {
-  const renamed = new Map<Tensor, Tensor>(
-    network.parameters.map((parameter) => {
-      const { producer } = parameter;
-      if (producer.kind !== "parameter") {
-        throw new LearnError(
-          "UNKNOWN_TENSOR",
-          `network "${network.name}" lists a tensor that is no parameter`,
-        );
-      }
-      return [parameter, createParameter(prefix + producer.name, parameter.shape, producer.initialiser)];
-    }),
-  );
-  return {
-    ...network,
-    parameters: [...renamed.values()],
-    apply(input, context) {
-      const inner: ApplyContext | undefined = context && {
-        ...context,
-        assign: ({ parameter, value }) =>
-          context.assign({
-            parameter: renamed.get(parameter) ?? parameter,
-            value: simplifyGraph([value], renamed)[0],
-          }),
-      };
-      return simplifyGraph([network.apply(input, inner)], renamed)[0];
-    },
-  };
 }
 
 /** Lists the parameters of several networks as one group. */

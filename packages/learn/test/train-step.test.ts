@@ -123,7 +123,7 @@ describe("agreement with PyTorch, float64", () => {
     expectClose(evaluateGraph([prediction], feeds)[0], golden.output, 1e-12);
   });
 
-  it.each(losses.names)("computes the same %s and its gradient in every parameter", (name) => {
+  it.each(Object.keys(golden.losses))("computes the same %s and its gradient in every parameter", (name) => {
     const loss = losses.get(name).build(prediction, target);
     const [value, ...gradients] = evaluateGraph([loss, ...grad(loss, network.parameters)], feeds);
     expect(value[0] / golden.losses[name]).toBeCloseTo(1, 12);

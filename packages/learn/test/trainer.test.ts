@@ -85,7 +85,7 @@ describe("runTraining", () => {
     let next = 0;
     const deal = {
       ...source,
-      drawBatch(random: Parameters<typeof source.drawBatch>[0], options: { batch: number }) {
+      drawBatch(_random: Parameters<typeof source.drawBatch>[0], options: { batch: number }) {
         const images = Array.from({ length: options.batch }, () => {
           const k = next++;
           return Float32Array.from({ length: 576 }, (_, p) => 90 * Math.sin(0.1 * p + k));
@@ -263,11 +263,12 @@ describe("computeLearningRate", () => {
 
 describe("drawLossCurve", () => {
   it("draws one polyline per series with a point per entry", () => {
+    const same = { inputRmseHu: 40, figures: {}, score: 0, perPair: [], isBest: true } as const;
     const svg = drawLossCurve([
-      { kind: "validation", step: 0, rmseHu: 40, inputRmseHu: 40, perPair: [], isBest: true },
-      { kind: "train", step: 10, learningRate: 1, means: { "loss.l1": 3, gradientNorm: 9 } },
-      { kind: "train", step: 20, learningRate: 1, means: { "loss.l1": 1, gradientNorm: 9 } },
-      { kind: "validation", step: 20, rmseHu: 30, inputRmseHu: 40, perPair: [], isBest: true },
+      { kind: "validation", step: 0, rmseHu: 40, ...same },
+      { kind: "train", step: 10, learningRates: { train: 1 }, means: { "train.loss.l1": 3 } },
+      { kind: "train", step: 20, learningRates: { train: 1 }, means: { "train.loss.l1": 1 } },
+      { kind: "validation", step: 20, rmseHu: 30, ...same },
     ]);
     const points = [...svg.matchAll(/points="([^"]*)"/g)].map((match) => match[1].split(" "));
     expect(points).toEqual([

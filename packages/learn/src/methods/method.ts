@@ -4,8 +4,7 @@
  */
 import { LearnError } from "../errors.ts";
 import type { LossOptions } from "../losses/index.ts";
-import type { Network } from "../network.ts";
-import { createTrainingContext, type TrainingContext } from "../network.ts";
+import { createTrainingContext, type Network, type TrainingContext } from "../network.ts";
 import type { OptimiserOptions } from "../optimisers.ts";
 import type { BatchField, RandomInput, TrainingProgram } from "../program.ts";
 import type { Schedule } from "../schedule.ts";
@@ -40,11 +39,19 @@ export interface MethodRecipe {
   readonly patch: readonly number[];
 }
 
+/** What a method may be given besides its recipe. */
+export interface MethodResources {
+  /** φ of perceptual losses: a frozen network, and the digest that names it. */
+  readonly features?: { readonly digest: string; readonly apply: (images: Tensor) => Tensor };
+}
+
 /** A line of the registry. */
 export interface Method {
   readonly summary: string;
   /** When to use it. */
   readonly when: string;
+  /** Names of the batch fields that it reads: what the data must supply. */
+  readonly fields: readonly string[];
   /** Options with their defaults: what a recipe may set. */
   readonly options: Readonly<Record<string, MethodOption>>;
   /**
@@ -52,7 +59,7 @@ export interface Method {
    *
    * @throws LearnError `OUT_OF_RANGE`, `SHAPE_MISMATCH`, CoreError `UNKNOWN_NAME`
    */
-  build(recipe: MethodRecipe): TrainingProgram;
+  build(recipe: MethodRecipe, resources?: MethodResources): TrainingProgram;
 }
 
 /** An option of a method. */

@@ -1,48 +1,26 @@
 /**
  * Paired regression: minimise losses between the network's output and a target. Noisy targets are allowed: with l2 the
- * network learns the conditional mean, with l1 the median (Muller 2023, MAE). Noise2Noise and Noise2Inverse are this
- * method on other data (`a`, `b` in place of `input`, `target`).
+ * network learns the conditional mean, with l1 the median. What the pairs are (low dose and high dose, blurred and
+ * sharp, with and without an artifact) is the data's business. Noise2Noise and Noise2Inverse are the same program on
+ * other data.
  */
-import { losses } from "../losses/index.ts";
-import { networks } from "../networks/index.ts";
 import type { TrainingProgram } from "../program.ts";
-import {
-  checkPatch,
-  createField,
-  createTrainingContext,
-  listMasks,
-  type Method,
-  type MethodRecipe,
-} from "./method.ts";
+import { type Method, type MethodRecipe, readOptions } from "./method.ts";
+import { buildContentLosses, createPairedSetup, type PairedSetupOptions } from "./paired-setup.ts";
 
-/** Builds the loss terms of a recipe between a prediction and a target; equal names get a number. */
-export function buildLosses(
+function buildPairedProgram(
   recipe: MethodRecipe,
-  build: (
-    name: string,
-    options: MethodRecipe["losses"][number],
-  ) => TrainingProgram["phases"][number]["losses"][string]["value"],
-): TrainingProgram["phases"][number]["losses"] {
-  const terms: Record<string, { value: ReturnType<typeof build>; weight: number }> = {};
-  for (const specification of recipe.losses) {
-    const { name, weight = 1 } = specification;
-    const key = name in terms ? `${name}${Object.keys(terms).length}` : name;
-    terms[key] = { value: build(name, specification), weight };
+  options: PairedSetupOptions & { readonly isSymmetric?: boolean },
+): TrainingProgram {
+  const { network, fields, inputs, image, prediction, target, random, assignments } = createPairedSetup(
+    recipe,
+    options,
+  );
+  const terms = buildContentLosses(recipe, prediction, target);
+  if (options.isSymmetric) {
+    const swapped = buildContentLosses(recipe, network.apply(target), image);
+    for (const [name, term] of Object.entries(swapped)) terms[`${name}-swapped`] = term;
   }
-  return terms;
-}
-
-function build(recipe: MethodRecipe): TrainingProgram {
-  const network = networks.get(recipe.networks.main.name)(recipe.networks.main.config);
-  checkPatch(network, recipe.patch);
-  const fields = {
-    input: { channels: network.inputChannels, scale: 1 },
-    target: { channels: network.outputChannels, scale: network.outputScale },
-  };
-  const input = createField(recipe, "input", fields.input);
-  const target = createField(recipe, "target", fields.target);
-  const context = createTrainingContext("main");
-  const prediction = network.apply(input, context);
   return {
     name: recipe.method,
     description: recipe,
@@ -52,12 +30,10 @@ function build(recipe: MethodRecipe): TrainingProgram {
       {
         name: "train",
         group: "main",
-        inputs: [input, target],
-        random: listMasks(context),
-        losses: buildLosses(recipe, (name, { options }) =>
-          losses.get(name).build(prediction, target, options),
-        ),
-        assignments: context.assignments,
+        inputs,
+        random,
+        losses: terms,
+        assignments,
         optimiser: recipe.optimiser,
         learningRate: recipe.learningRate,
       },
@@ -68,8 +44,49 @@ function build(recipe: MethodRecipe): TrainingProgram {
 
 /** Paired regression. */
 export const regression: Method = {
-  summary: "one network, losses between its output and a target",
-  when: "low-dose and higher-dose images of the same object, real or simulated",
+  summary: "one network; losses between its output and a target",
+  when: "images with and without the fault of the same object, real or simulated: dose, resolution, artifacts, contrast",
+  fields: ["input", "target"],
+  options: {
+    isInpainting: {
+      description: "the network's last channel is the mask of a hole to fill",
+      defaultValue: false,
+    },
+  },
+  build(recipe) {
+    const { isInpainting } = readOptions(recipe.method, this.options, recipe.options);
+    return buildPairedProgram(recipe, {
+      input: "input",
+      target: "target",
+      isInpainting: isInpainting === true,
+    });
+  },
+};
+
+/** Noise2Noise: Lehtinen et al. 2018, eq. 6. */
+export const noise2noise: Method = {
+  summary:
+    "one network; its output for one noisy scan is compared with another noisy scan of the same object",
+  when: "repeated scans, or projections split into two halves, with independent noise; no clean images needed",
+  fields: ["a", "b"],
+  options: {
+    isSymmetric: { description: "use each pair in both directions", defaultValue: true },
+  },
+  build(recipe) {
+    const { isSymmetric } = readOptions(recipe.method, this.options, recipe.options);
+    return buildPairedProgram(recipe, { input: "a", target: "b", isSymmetric: isSymmetric === true });
+  },
+};
+
+/** Noise2Inverse: Hendriksen, Pelt & Batenburg 2020 (IEEE TCI 6:1320), eq. 15, strategy X:1. */
+export const noise2inverse: Method = {
+  summary:
+    "one network; from the mean reconstruction of all but one subset of the views to that of the one left out",
+  when: "projections of one scan at hand; noise in the subsets is independent even where that of pixels is not",
+  fields: ["input", "target"],
   options: {},
-  build,
+  build(recipe) {
+    readOptions(recipe.method, this.options, recipe.options);
+    return buildPairedProgram(recipe, { input: "input", target: "target" });
+  },
 };
