@@ -17,6 +17,14 @@ export type EnhanceErrorCode =
   | "NEEDS_NEIGHBOURS"
   /** A parameter is outside its range. */
   | "OUT_OF_RANGE"
+  /** A dataset manifest is no JSON, of another schema, or has a faulty entry. */
+  | "DATASET_INVALID"
+  /** Two sides of a split share a patient, a series or slices. */
+  | "SPLIT_LEAK"
+  /** Training data have faults that would spoil a training run; the message lists them. */
+  | "TRAINING_DATA_FAULTY"
+  /** Two images cannot be laid over one another by a shift and a small rotation. */
+  | "NOT_ALIGNABLE"
   /** The network returned something that cannot be an image of the input. */
   | "BAD_NETWORK_OUTPUT";
 
