@@ -61,10 +61,18 @@ describe("operator table", () => {
 });
 
 /**
- * Operators that a provider of onnxruntime 1.30 lacks and places on the CPU; their results are compared all the same.
- * Everything else must run on the provider itself.
+ * Cases (by the beginning of their title) that a provider of onnxruntime 1.30 lacks and places on the CPU; their results
+ * are compared all the same. Everything else must run on the provider itself. WebGPU gives no indices of maxima, which
+ * overlapping windows need.
  */
-const CPU_FALLBACKS: Readonly<Record<string, readonly string[]>> = { webgpu: ["spaceToDepth"] };
+const CPU_FALLBACKS: Readonly<Record<string, readonly string[]>> = {
+  webgpu: ["maxPool [[1,2,5", "maxPoolGradient [[1,2,5", "maxPoolSelect [[1,2,5"],
+};
+
+/** Tolerances other than 10⁻⁵, by operator. WGSL promises sin and cos to 2⁻¹¹ only. */
+const TOLERANCES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  webgpu: { sin: 1e-3, cos: 1e-3 },
+};
 
 /** Starting a provider takes longer than most cases, so each is started once. */
 const runtimes = new Map<string, Promise<Runtime>>();
@@ -86,7 +94,7 @@ const targets = providers.flatMap((provider) =>
 
 describe.each(targets)("onnxruntime %s, %s dialect", (provider, dialect) => {
   it.each(cases.map((item) => [item.title, item] as const))("agrees with float64 on %s", async (_, item) => {
-    const mayFallBack = (CPU_FALLBACKS[provider] ?? []).some((name) => item.title.startsWith(`${name} `));
+    const mayFallBack = (CPU_FALLBACKS[provider] ?? []).some((name) => item.title.startsWith(name));
     const strict = provider !== "cpu" && !mayFallBack;
     const runtime = await getRuntime({ provider, strict });
     const { first, second } = createScalars(item);
@@ -106,12 +114,13 @@ describe.each(targets)("onnxruntime %s, %s dialect", (provider, dialect) => {
     const results = await session.run(feeds);
     await session.dispose();
     const expected = evaluateGraph(Object.values(outputs), item.feeds);
+    // float32 arithmetic over sums of up to some hundred terms of size 1
+    const tolerance = TOLERANCES[provider]?.[item.operator.name] ?? 1e-5;
     Object.keys(outputs).forEach((name, n) => {
       expect(results[name].dims).toEqual(outputs[name].shape);
-      // float32 arithmetic over sums of up to some hundred terms of size 1
       for (let p = 0; p < expected[n].length; p++) {
         const error = Math.abs(Number(results[name].data[p]) - expected[n][p]);
-        expect(error).toBeLessThan(1e-5 * (1 + Math.abs(expected[n][p])));
+        expect(error).toBeLessThan(tolerance * (1 + Math.abs(expected[n][p])));
       }
     });
   });

@@ -22,6 +22,15 @@ export {
   sub,
   tanh,
 } from "./arithmetic.ts";
+export {
+  type AttentionGateParameters,
+  attentionGate,
+  type ChannelAttentionParameters,
+  channelAttention,
+  type WindowAttentionOptions,
+  type WindowAttentionParameters,
+  windowAttention,
+} from "./attention.ts";
 export { applyMatrix } from "./axis-matrix.ts";
 export {
   type ConvolutionOptions,
@@ -49,6 +58,7 @@ export { type MaxPoolOptions, maxPool } from "./pooling.ts";
 export { flip, padReflect } from "./reflection.ts";
 export { padReplicate } from "./replication.ts";
 export { averagePool, enlargeNearest } from "./resample.ts";
+export { addRows, takeRows } from "./rows.ts";
 export { depthToSpace, pixelShuffle, pixelUnshuffle, spaceToDepth } from "./shuffle.ts";
 export type { SpatialSizes } from "./spatial.ts";
 export { cos, erf, pow, sin } from "./special-functions.ts";

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from "../tensor.ts";
 import { forEachCellOf, type SpatialSizes, toSpatialList } from "./spatial.ts";
-import { getList } from "./structure.ts";
+import { getList, slice } from "./structure.ts";
 
 function inferPooled(input: readonly number[], attributes: Attributes, name: string): number[] {
   const size = getList(attributes, "size");
@@ -146,6 +146,18 @@ const maxPoolOperator: Operator = {
   ],
 };
 
+/** Leaves out what fills no window, where windows do not overlap: then every provider runs the gradient. */
+function cutRemainder(input: Tensor, size: readonly number[], stride: readonly number[]): Tensor {
+  const { shape } = input;
+  const isPlain =
+    size.length === shape.length - 2 && size.every((length, k) => length === stride[k] && length >= 1);
+  const ends = shape.map((length, axis) =>
+    axis < 2 || !isPlain ? length : length - (length % size[axis - 2]),
+  );
+  const isWhole = ends.every((end, axis) => end === shape[axis] || end === 0);
+  return isWhole ? input : slice(input, { starts: shape.map(() => 0), ends });
+}
+
 /** Options of {@link maxPool}. */
 export interface MaxPoolOptions {
   /** Window, one size for all spatial axes or one per axis. */
@@ -164,7 +176,7 @@ export interface MaxPoolOptions {
 export function maxPool(input: Tensor, options: MaxPoolOptions): Tensor {
   const size = toSpatialList(input, options.size);
   const stride = toSpatialList(input, options.stride ?? size);
-  return applyOperator(maxPoolOperator, [input], { size, stride });
+  return applyOperator(maxPoolOperator, [cutRemainder(input, size, stride)], { size, stride });
 }
 
 const maxPoolGradientOperator: Operator = {

@@ -9,6 +9,7 @@ import {
   applyOperator,
   type LoweringContext,
   type Operator,
+  type OperatorCall,
   type Tensor,
 } from "../tensor.ts";
 import { reshape, transpose } from "./structure.ts";
@@ -75,21 +76,22 @@ function defineFolding(
   name: string,
   summary: string,
   order: ChannelOrder,
-  lower: (context: LoweringContext, input: string, block: number, channels: number) => string,
   invert: (input: Tensor, block: number) => Tensor,
 ): Operator {
   return {
     name,
     summary,
-    isSizeFree: true,
+    isSizeFree: false,
     inferShape([input], attributes) {
       const block = getBlock(attributes);
       requireImage(input, name);
       checkBlock(input, block, [2, 3], name);
       return [input[0], input[1] * block * block, input[2] / block, input[3] / block];
     },
-    lower: (context, [input], { inputShapes, attributes }) =>
-      lower(context, input, getBlock(attributes), inputShapes[0][1]),
+    lower: (context, [input], call) =>
+      context.dialect === "cpu"
+        ? lowerFoldByKernel(context, input, call, order)
+        : lowerFoldByTranspose(context, input, call, order),
     pullBack: ({ attributes, upstream }) => [invert(upstream, getBlock(attributes))],
     evaluate([input], { inputShapes, attributes }) {
       const output = new Float64Array(input.length);
@@ -135,15 +137,48 @@ function defineUnfolding(
   };
 }
 
-function lowerSpaceToDepth(context: LoweringContext, input: string, block: number): string {
-  return context.addNode("SpaceToDepth", [input], { blocksize: { int: block } });
+/** Fold by moving axes: slower than SpaceToDepth on the CPU, but every provider has it. */
+function lowerFoldByTranspose(
+  context: LoweringContext,
+  input: string,
+  { inputShapes: [shape], outputShape, attributes }: OperatorCall,
+  order: ChannelOrder,
+): string {
+  const block = getBlock(attributes);
+  const [batch, channels] = shape;
+  const [rows, columns] = outputShape.slice(2);
+  const reshape = (value: string, target: readonly number[]): string =>
+    context.addNode("Reshape", [value, context.addConstant("int64", [target.length], target)]);
+  const split = reshape(input, [batch, channels, rows, block, columns, block]);
+  const axes = order === "blockFirst" ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+  return reshape(context.addNode("Transpose", [split], { perm: { ints: axes } }), outputShape);
+}
+
+/** SpaceToDepth, and a choice of channels for the order that ONNX does not have. */
+function lowerFoldByKernel(
+  context: LoweringContext,
+  input: string,
+  { inputShapes, attributes }: OperatorCall,
+  order: ChannelOrder,
+): string {
+  const block = getBlock(attributes);
+  const channels = inputShapes[0][1];
+  const folded = context.addNode("SpaceToDepth", [input], { blocksize: { int: block } });
+  if (order === "blockFirst" || channels === 1) return folded;
+  const places = block * block;
+  const source = Array.from(
+    { length: places * channels },
+    (_, k) => (k % places) * channels + Math.floor(k / places),
+  );
+  return context.addNode("Gather", [folded, context.addConstant("int64", [source.length], source)], {
+    axis: { int: 1 },
+  });
 }
 
 const spaceToDepthOperator: Operator = defineFolding(
   "spaceToDepth",
   "moves block×block pixels into channels, ONNX order (place in the block, then channel)",
   "blockFirst",
-  lowerSpaceToDepth,
   (input, block) => depthToSpace(input, { block }),
 );
 
@@ -158,18 +193,6 @@ const pixelUnshuffleOperator: Operator = defineFolding(
   "pixelUnshuffle",
   "moves block×block pixels into channels, PyTorch order (channel, then place in the block)",
   "channelFirst",
-  (context, input, block, channels) => {
-    const folded = lowerSpaceToDepth(context, input, block);
-    if (channels === 1) return folded;
-    const places = block * block;
-    const order = Array.from(
-      { length: places * channels },
-      (_, k) => (k % places) * channels + Math.floor(k / places),
-    );
-    return context.addNode("Gather", [folded, context.addConstant("int64", [order.length], order)], {
-      axis: { int: 1 },
-    });
-  },
   (input, block) => pixelShuffle(input, { factor: block }),
 );
 

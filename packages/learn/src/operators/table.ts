@@ -16,6 +16,7 @@ import { maxPoolOperators } from "./pooling.ts";
 import { reflectionOperators } from "./reflection.ts";
 import { replicationOperators } from "./replication.ts";
 import { resampleOperators } from "./resample.ts";
+import { rowOperators } from "./rows.ts";
 import { shuffleOperators } from "./shuffle.ts";
 import { specialFunctionOperators } from "./special-functions.ts";
 import { stopGradientOperators } from "./stop-gradient.ts";
@@ -38,6 +39,7 @@ export const operators: Registry<Operator> = createRegistry(
     ...interpolationOperators,
     ...maxPoolOperators,
     ...normalisationOperators,
+    ...rowOperators,
     ...shuffleOperators,
     ...specialFunctionOperators,
     ...stopGradientOperators,
