@@ -113,3 +113,16 @@ export function formatReason(reason: string | undefined): string {
 export function formatExpiry(worker: string | null, leaseMs: number, attempts: number, max: number): string {
   return `lease expired: worker ${worker ?? "unknown"} gave no sign of life for ${leaseMs} ms (attempt ${attempts} of ${max})`;
 }
+
+/**
+ * Refuses statements of an effect that would begin or end a transaction: the queue's own does that.
+ *
+ * @throws JobsError `NESTED_CALL`
+ */
+export function checkEffectStatement(sql: string): string {
+  const bare = sql.replace(/^(?:\s+|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/, "");
+  if (/^(begin|start|commit|end|rollback|abort|savepoint|release|prepare)\b/i.test(bare)) {
+    throw new JobsError("NESTED_CALL", "an effect cannot begin or end transactions; leave that to the queue");
+  }
+  return sql;
+}

@@ -10,6 +10,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import {
   checkClaim,
+  checkEffectStatement,
   checkInteger,
   checkJob,
   checkKind,
@@ -302,7 +303,8 @@ export function createLedgerQueue(store: LedgerStore, options: JobQueueOptions):
 
   const runEffect = async (transaction: LedgerTransaction, effect: JobEffect): Promise<Json> => {
     const handed: EffectTransaction = {
-      execute: (sql, parameters = []) => transaction.runForCaller(sql, parameters),
+      execute: async (sql, parameters = []) =>
+        transaction.runForCaller(checkEffectStatement(sql), parameters),
       enqueue: (kind, payload, enqueueOptions) =>
         insert(transaction, checkJob(kind, payload, enqueueOptions)),
     };

@@ -4,27 +4,32 @@
  */
 import { fileURLToPath } from "node:url";
 import { JobsError } from "./errors.ts";
-import { openPostgresQueue } from "./postgres.ts";
 import type { JobQueue, JobQueueOptions } from "./queue.ts";
-import { openSqliteQueue } from "./sqlite.ts";
 
 /** Opens the store at an address with its scheme. */
 type Opener = (url: string, options: JobQueueOptions) => Promise<JobQueue>;
 
-const openSqliteUrl: Opener = (url, options) => {
+const openSqliteUrl: Opener = async (url, options) => {
   const rest = url.slice("sqlite:".length);
   const file = rest.startsWith("//") ? fileURLToPath(`file:${rest}`) : rest;
   if (file === "" || file.startsWith(":memory:")) {
     throw new JobsError("INVALID_URL", "a SQLite queue needs a file, as in sqlite:runs/jobs.db");
   }
+  const { openSqliteQueue } = await import("./sqlite.ts");
   return openSqliteQueue(file, options);
+};
+
+// Each store's libraries are loaded when it is used.
+const openPostgresUrl: Opener = async (url, options) => {
+  const { openPostgresQueue } = await import("./postgres.ts");
+  return openPostgresQueue(url, options);
 };
 
 /** The stores that there are. */
 export const jobStores: Readonly<Record<string, Opener>> = {
   sqlite: openSqliteUrl,
-  postgres: openPostgresQueue,
-  postgresql: openPostgresQueue,
+  postgres: openPostgresUrl,
+  postgresql: openPostgresUrl,
 };
 
 /**

@@ -11,7 +11,10 @@ import type { LedgerTransaction, Row } from "./ledger.ts";
 export interface PostgresConnection {
   /** Address without user and password. */
   readonly url: string;
-  /** One statement, or several without parameters, outside a transaction. */
+  /**
+   * One statement, or several without parameters, outside a transaction and on a connection of its own: it may be
+   * called while a transaction is waiting for it.
+   */
   execute(sql: string, parameters?: unknown[]): Promise<{ rows: Row[] }>;
   transact<T>(body: (transaction: LedgerTransaction) => Promise<T>): Promise<T>;
   read<T>(body: (transaction: LedgerTransaction) => Promise<T>): Promise<T>;
@@ -54,6 +57,11 @@ function isOutage(error: unknown): boolean {
   return typeof message === "string" && LOST_CONNECTION.test(message);
 }
 
+/** A query in the extended protocol, which takes one statement at a time, so that none can hide behind another. */
+function oneStatement(text: string, values: readonly unknown[]): pg.QueryConfig {
+  return { text, values: [...values], queryMode: "extended" } as pg.QueryConfig;
+}
+
 /** Serialisation failure or deadlock: the transaction was undone and may be tried again. */
 function isConflict(error: unknown): boolean {
   const { code } = error as { code?: unknown };
@@ -73,16 +81,21 @@ export async function openPostgres(address: string, connections: number): Promis
     throw new JobsError("INVALID_URL", "not an address; write postgres://user:password@host:port/database");
   }
   const url = `postgres://${parsed.host}${parsed.pathname}`;
-  const pool = new pg.Pool({
+  const settings: pg.PoolConfig = {
     connectionString: address,
-    max: connections,
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     application_name: "alara-jobs",
     options: "-c synchronous_commit=on -c default_transaction_isolation=read\\ committed",
-  });
+  };
+  const pool = new pg.Pool({ ...settings, max: connections });
+  const side = new pg.Pool({ ...settings, max: 1 });
   // An idle connection that breaks is replaced; outages show in calls.
   pool.on("error", () => undefined);
+  side.on("error", () => undefined);
+  const close = async (): Promise<void> => {
+    await Promise.all([pool.end(), side.end()]);
+  };
 
   const translate = (error: unknown): unknown => {
     if (error instanceof JobsError || !isOutage(error)) return error;
@@ -117,7 +130,9 @@ export async function openPostgres(address: string, connections: number): Promis
       const begun = (await client.query(`${opening}; ${NOW}`)) as unknown as readonly { rows: Row[] }[];
       const run = async (sql: string, parameters?: readonly unknown[]): Promise<Row[]> =>
         (await client.query(sql, parameters as unknown[])).rows;
-      const value = await body({ nowMs: Number(begun[1].rows[0].now), run, runForCaller: run });
+      const runForCaller = async (text: string, values: readonly unknown[]): Promise<Row[]> =>
+        (await client.query(oneStatement(text, values))).rows;
+      const value = await body({ nowMs: Number(begun[1].rows[0].now), run, runForCaller });
       await client.query("COMMIT");
       return value;
     } catch (error) {
@@ -152,15 +167,15 @@ export async function openPostgres(address: string, connections: number): Promis
       );
     }
   } catch (error) {
-    await pool.end();
+    await close();
     throw error;
   }
   return {
     url,
-    execute: (sql, parameters) => pool.query(sql, parameters),
+    execute: (sql, parameters) => side.query(sql, parameters),
     transact: (body) => transact("BEGIN", body),
     read: (body) => transact("BEGIN READ ONLY", body),
     translateErrors,
-    close: () => pool.end(),
+    close,
   };
 }

@@ -165,12 +165,6 @@ function connect(
         await waitForLock(() => database.exec("BEGIN IMMEDIATE"));
         try {
           const value = await body();
-          if (!database.isTransaction) {
-            throw new JobsError(
-              "NESTED_CALL",
-              "an effect ended the transaction it was given; leave that to the queue",
-            );
-          }
           await waitForLock(() => database.exec("COMMIT"));
           return value;
         } catch (error) {
