@@ -31,7 +31,7 @@ describe("openRunFolder", () => {
   it("keeps log, checkpoint and plot, and leaves no temporary file", async () => {
     const run = await openRunFolder(folder);
     const { checkpoint } = await runTraining({ ...base, sink: run.sink });
-    expect(readdirSync(folder).sort()).toEqual(["checkpoint.bin", "log.jsonl", "loss.svg"]);
+    expect(readdirSync(folder).sort()).toEqual(["checkpoint.bin", "log.jsonl", "loss.svg", "samples"]);
     expect(await decodeCheckpoint(readFileSync(join(folder, "checkpoint.bin")))).toEqual(checkpoint);
     expect(readLog().map(({ kind, step }) => `${kind} ${step}`)).toEqual([
       "validation 0",

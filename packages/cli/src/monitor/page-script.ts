@@ -39,7 +39,8 @@ function writeStatus() {
   const isQuiet = view.status === "running" && ageSeconds !== null && ageSeconds > patience;
   const badge = byId("status");
   const tone = isQuiet || view.status === "aborted" ? "bad" : view.status === "running" ? "live" : isOver(view) ? "good" : "";
-  const text = isQuiet ? "no news for " + formatSpan(60 * Math.floor(ageSeconds / 60)) : view.status;
+  const quietMinutes = Math.floor((ageSeconds || 0) / 60);
+  const text = isQuiet ? "no news for " + (quietMinutes < 60 ? quietMinutes + " min" : formatSpan(60 * quietMinutes)) : view.status;
   if (badge.textContent !== text) badge.textContent = text;
   badge.dataset.tone = tone;
   const link = byId("connection");
@@ -63,7 +64,8 @@ function writeStatus() {
   } else {
     write("left-name", "Time left");
     write("left", left === null || isQuiet ? "–" : formatSpan(left));
-    write("ends", left === null || isQuiet ? (view.total ? "known after a few lines" : "length of the run is not known") : "ends about " + formatMoment(serverNow() + 1000 * left));
+    const unknown = isQuiet ? "stopped or held up" : view.total ? "known after a few lines" : "length of the run is not known";
+    write("ends", left === null || isQuiet ? unknown : "ends about " + formatMoment(serverNow() + 1000 * left));
   }
   const pace = view.pace.secondsPerStep;
   write("speed", pace ? formatSpeed(pace) : "–");

@@ -4,6 +4,7 @@
  * narrower has wrapped the old frame; the way up is counted at the present width. Output that is no terminal gets one
  * plain line per log entry instead. Only the error output is written to; results keep standard output to themselves.
  */
+import { stripVTControlCharacters } from "node:util";
 import { type RunRecord, type RunView, renderLogLine, renderRunPanel } from "@alara/learn";
 
 /** What a panel draws on; tests pass their own. */
@@ -69,8 +70,7 @@ const END_UPDATE = "\x1b[?2026l";
 
 /** Characters of a line that take place. */
 function measureWidth(line: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with the escape character
-  return [...line.replace(/\x1b\[[0-9;]*m/g, "")].length;
+  return [...stripVTControlCharacters(line)].length;
 }
 
 /** Makes a panel. */
