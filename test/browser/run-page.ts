@@ -19,6 +19,7 @@ export async function buildPage(page: string, folder: TemporaryFolder): Promise<
     configFile: false,
     root: fileURLToPath(new URL(".", import.meta.url)),
     logLevel: "error",
+    worker: { format: "es" },
     build: {
       outDir: folder.resolve("site"),
       target: "es2023",
@@ -40,6 +41,8 @@ export interface PageOptions {
   readonly isIsolated?: boolean;
   /** More of Chromium's command line; default none. */
   readonly flags?: readonly string[];
+  /** Longest wait for the answer; default 50 000. */
+  readonly longestMs?: number;
 }
 
 /** What a page did. */
@@ -55,7 +58,7 @@ export interface PageRun<Answer> {
 export async function runPage<Answer>(
   chromium: string,
   folder: TemporaryFolder,
-  { inputs, isIsolated = false, flags = [] }: PageOptions,
+  { inputs, isIsolated = false, flags = [], longestMs = LONGEST_RUN_MS }: PageOptions,
 ): Promise<PageRun<Answer>> {
   const requested: string[] = [];
   const requestsBefore: Record<string, number> = {};
@@ -117,8 +120,8 @@ export async function runPage<Answer>(
     const gone = new Promise<{ error: string }>((resolve) => {
       browser?.on("exit", (code) => resolve({ error: `the browser ended with status ${code}` }));
       setTimeout(
-        () => resolve({ error: `no answer in ${LONGEST_RUN_MS / 1000} s; asked for ${requested.join(" ")}` }),
-        LONGEST_RUN_MS,
+        () => resolve({ error: `no answer in ${longestMs / 1000} s; asked for ${requested.join(" ")}` }),
+        longestMs,
       ).unref();
     });
     return { answer: await Promise.race([answered, gone]), requested, requestsBefore };

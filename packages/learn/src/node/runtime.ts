@@ -65,7 +65,7 @@ async function openSession(
       : { enableProfiling: true, profileFilePrefix: options.profilePath }),
   });
   const open = (small: Uint8Array): Promise<ort.InferenceSession> => openNativeSession(small, provider, {});
-  return wrapSession({ native, Tensor: ort.Tensor, provider, kept, open });
+  return wrapSession({ native, Tensor: ort.Tensor, provider, kept, writesOutputs: true, open });
 }
 
 /** A one-operator model that a provider must run to count as present. */

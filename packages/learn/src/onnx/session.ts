@@ -15,6 +15,11 @@ export interface SessionBinding {
   readonly provider: string;
   /** Outputs that `native` leaves on the device; empty when the provider cannot. */
   readonly kept: readonly string[];
+  /**
+   * Whether `native.run` writes into arrays given for outputs. onnxruntime-web 1.30 does not: it hands the given tensor
+   * back as it was.
+   */
+  readonly writesOutputs: boolean;
   /** Opens a small model with every output on the host. */
   readonly open: (model: Uint8Array) => Promise<InferenceSession>;
 }
@@ -34,6 +39,23 @@ function fromOrt(name: string, { type, dims, data }: Tensor): TensorData {
   if (type === "int64") return { dtype: "int64", dims, data: data as BigInt64Array };
   if (type === "bool") return { dtype: "bool", dims, data: data as Uint8Array };
   throw new LearnError("RUN_FAILED", `output "${name}" has element type ${type}, which Alara does not read`);
+}
+
+/** Copies an output into the array that was given for it. */
+function copyValues(name: string, from: TensorData, to: TensorData): TensorData {
+  if (from.dtype === "float32" && to.dtype === "float32" && from.data.length === to.data.length) {
+    to.data.set(from.data);
+  } else if (from.dtype === "int64" && to.dtype === "int64" && from.data.length === to.data.length) {
+    to.data.set(from.data);
+  } else if (from.dtype === "bool" && to.dtype === "bool" && from.data.length === to.data.length) {
+    to.data.set(from.data);
+  } else {
+    throw new LearnError(
+      "RUN_FAILED",
+      `output "${name}" is ${from.dtype} ${formatShape(from.dims)}, the array given for it ${to.dtype} ${formatShape(to.dims)}`,
+    );
+  }
+  return to;
 }
 
 /** Native tensors behind handles, across sessions; what is not in it has been disposed of. */
@@ -161,28 +183,19 @@ export function wrapSession(binding: SessionBinding): Session {
       }
       return { outputs, kept: handles };
     });
-  const runOnHost = (
+  const runIntoArrays = (
     feeds: Readonly<Record<string, TensorData>>,
     outputs?: Readonly<Record<string, TensorData>>,
   ): Promise<Record<string, TensorData>> =>
     guard(async () => {
-      const inputs = collect(feeds);
-      let results: InferenceSession.OnnxValueMapType;
-      if (outputs === undefined) {
-        results = await native.run(inputs);
-      } else {
-        const fetches: Record<string, Tensor | null> = {};
-        for (const name of native.outputNames) {
-          fetches[name] = outputs[name] === undefined ? null : toOrt(outputs[name]);
-        }
-        results = await native.run(inputs, fetches);
-      }
+      const fetches = native.outputNames.map((name) => [name, outputs?.[name] ? toOrt(outputs[name]) : null]);
+      const results = await native.run(collect(feeds), Object.fromEntries(fetches));
       return Object.fromEntries(
         Object.entries(results).map(([name, tensor]) => [name, fromOrt(name, tensor as Tensor)]),
       );
     });
-  /** `run` of a session that keeps outputs: they are read and freed, into the caller's arrays if given. */
-  const runAndRead = async (
+  /** Where the binding allocates outputs itself: they are copied into the caller's arrays; kept ones are freed. */
+  const runAndCopy = async (
     feeds: Readonly<Record<string, TensorData>>,
     outputs: Readonly<Record<string, TensorData>> = {},
   ): Promise<Record<string, TensorData>> => {
@@ -193,17 +206,14 @@ export function wrapSession(binding: SessionBinding): Session {
       handle.dispose();
     }
     for (const [name, wanted] of Object.entries(outputs)) {
-      const got = all[name];
-      if (got === undefined || got.dtype !== wanted.dtype) continue;
-      (wanted.data as Float32Array).set(got.data as Float32Array);
-      all[name] = wanted;
+      if (all[name] !== undefined) all[name] = copyValues(name, all[name], wanted);
     }
     return all;
   };
   return {
     inputNames: native.inputNames,
     outputNames: native.outputNames,
-    run: kept.length === 0 ? runOnHost : runAndRead,
+    run: binding.writesOutputs && kept.length === 0 ? runIntoArrays : runAndCopy,
     ...(kept.length === 0 ? {} : { runOnDevice }),
     async dispose() {
       for (const handle of [...live]) handle.dispose();

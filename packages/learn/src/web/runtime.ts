@@ -101,7 +101,7 @@ async function openSession(
   const kept = provider === "webgpu" ? (options.keepOnDevice ?? []) : [];
   const native = await openNativeSession(ort, model, provider, kept);
   const open = (small: Uint8Array): Promise<Ort.InferenceSession> => openNativeSession(ort, small, provider);
-  return wrapSession({ native, Tensor: ort.Tensor, provider, kept, open });
+  return wrapSession({ native, Tensor: ort.Tensor, provider, kept, writesOutputs: false, open });
 }
 
 async function tryProvider(

@@ -34,8 +34,46 @@ const sink: TrainSink = {
   },
 };
 
+/** Lets the worker read its messages: WebAssembly computes without ever giving way, and an abort would not be heard. */
+function giveWay(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+/** The runtime, giving way before each run. */
+function makeInterruptible(whole: Runtime): Runtime {
+  return {
+    ...whole,
+    async createSession(model, options) {
+      const session = await whole.createSession(model, options);
+      const { runOnDevice } = session;
+      return {
+        ...session,
+        async run(feeds, outputs) {
+          await giveWay();
+          return session.run(feeds, outputs);
+        },
+        ...(runOnDevice === undefined
+          ? {}
+          : {
+              async runOnDevice(feeds) {
+                await giveWay();
+                return runOnDevice(feeds);
+              },
+            }),
+      };
+    },
+  };
+}
+
 async function open(options: WebRuntimeOptions): Promise<void> {
-  runtime = await createWebRuntime(options);
+  runtime = makeInterruptible(await createWebRuntime(options));
   const { provider, device, version, unavailable } = runtime;
   const report = { provider, version, unavailable, ...(device === undefined ? {} : { device }) };
   scope.postMessage({ kind: "opened", report });
