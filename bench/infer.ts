@@ -53,7 +53,7 @@ export default async function benchInfer(): Promise<BenchResult> {
   const session = await runtime.createSession(exportInferenceModel(network, { values: parameters }));
   const feed = { [MODEL_INPUT]: { dtype: "float32" as const, dims: [1, 1, SIDE, SIDE], data: input } };
   const folder = createTemporaryFolder("bench-infer");
-  const workload = { ...config, batch: 1, rows: SIDE, columns: SIDE, learningRate: 0 };
+  const workload = { ...config, batch: 1, sizes: [SIDE, SIDE], learningRate: 0 };
   const peer = await startNetworkPeer(folder.path, workload, { parameters, input }, THREADS);
   try {
     let output = new Float32Array();

@@ -1,10 +1,12 @@
-"""Peer of `npm run bench train-step` and `npm run bench infer`: the same network in PyTorch, told what to do by lines.
+"""Peer of `npm run bench` train-step, train-unet2d, train-unet3d and infer: the same network in PyTorch, told what to do
+by lines.
 
   python3 network.py <workload folder> <threads>
 
-The folder holds workload.json (channels, layers, unshuffle, kernel, scaleHu, batch, rows, columns, learningRate) and
-float32 files parameters.bin, input.bin, target.bin. Each line on stdin does one thing and is answered by one line of
-JSON: `train` takes one Adam step on the L1 loss, `infer` applies the network, `gemm N` multiplies two N × N matrices.
+The folder holds workload.json (batch, sizes, scaleHu, learningRate, channels; for a residual CNN layers, unshuffle,
+kernel; for a U-Net levels, convolutionsPerLevel, up) and float32 files parameters.bin, input.bin, target.bin. Each line on
+stdin does one thing and is answered by one line of JSON: `train` takes one Adam step on the L1 loss, `infer` applies
+the network, `gemm N` multiplies two N × N matrices, `memory` tells the largest resident set in bytes.
 """
 
 import json
@@ -26,32 +28,106 @@ def read_floats(name):
     return torch.from_numpy(np.fromfile(os.path.join(folder, name), dtype="<f4"))
 
 
-channels, layers, unshuffle, kernel = (work[k] for k in ("channels", "layers", "unshuffle", "kernel"))
-folded = unshuffle**2
-shape = (work["batch"], 1, work["rows"], work["columns"])
 values = read_floats("parameters.bin")
+sizes = tuple(work["sizes"])
+axes = len(sizes)
+shape = (work["batch"], 1, *sizes)
+convolve = F.conv2d if axes == 2 else F.conv3d
 parameters, offset = [], 0
-for k in range(layers):
-    inputs = folded if k == 0 else channels
-    outputs = folded if k == layers - 1 else channels
-    for size in ((outputs, inputs, kernel, kernel), (outputs,)):
-        count = int(np.prod(size))
-        parameters.append(values[offset : offset + count].reshape(size).clone())
-        offset += count
+
+
+def take(*size):
+    """The next parameter of the flat vector."""
+    global offset
+    count = int(np.prod(size))
+    parameters.append(values[offset : offset + count].reshape(size).clone())
+    offset += count
+    return len(parameters) - 1
+
+
+def take_convolution(inputs, outputs, kernel):
+    return take(outputs, inputs, *([kernel] * axes)), take(outputs)
+
+
+def run_convolution(layer, x):
+    weight, bias = (parameters[k] for k in layer)
+    return convolve(x, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def build_residual_cnn():
+    channels, layers, unshuffle, kernel = (work[k] for k in ("channels", "layers", "unshuffle", "kernel"))
+    folded = unshuffle**2
+    convolutions = [
+        take_convolution(folded if k == 0 else channels, folded if k == layers - 1 else channels, kernel)
+        for k in range(layers)
+    ]
+
+    def body(h):
+        if unshuffle > 1:
+            h = F.pixel_unshuffle(h, unshuffle)
+        for k, convolution in enumerate(convolutions):
+            h = run_convolution(convolution, h)
+            if k < layers - 1:
+                h = F.relu(h)
+        return F.pixel_shuffle(h, unshuffle) if unshuffle > 1 else h
+
+    return body
+
+
+def build_unet():
+    levels, channels, repeats, transposed = (
+        work["levels"],
+        work["channels"],
+        work["convolutionsPerLevel"],
+        work["up"] == "transposed",
+    )
+    width = [channels * 2**level for level in range(levels)]
+
+    def take_block(inputs, outputs):
+        return [take_convolution(inputs if k == 0 else outputs, outputs, 3) for k in range(repeats)]
+
+    encoders = [take_block(1 if level == 0 else width[level - 1], width[level]) for level in range(levels)]
+    if transposed:
+        ups = [
+            (take(width[level + 1], width[level], *([2] * axes)), take(width[level])) for level in range(levels - 1)
+        ]
+    else:
+        ups = [take_convolution(width[level + 1], width[level], 3) for level in range(levels - 1)]
+    decoders = [take_block(2 * width[level], width[level]) for level in range(levels - 1)]
+    head = take_convolution(channels, 1, 1)
+    pool = F.max_pool2d if axes == 2 else F.max_pool3d
+    raise_ = F.conv_transpose2d if axes == 2 else F.conv_transpose3d
+
+    def run_block(block, h):
+        for convolution in block:
+            h = F.relu(run_convolution(convolution, h))
+        return h
+
+    def body(h):
+        skips = []
+        for level in range(levels):
+            h = run_block(encoders[level], h)
+            skips.append(h)
+            if level < levels - 1:
+                h = pool(h, 2)
+        for level in reversed(range(levels - 1)):
+            if transposed:
+                weight, bias = (parameters[k] for k in ups[level])
+                h = raise_(h, weight, bias, stride=2)
+            else:
+                h = run_convolution(ups[level], F.interpolate(h, scale_factor=2, mode="nearest"))
+            h = run_block(decoders[level], torch.cat([skips[level], h], dim=1))
+        return run_convolution(head, h)
+
+    return body
+
+
+body = build_unet() if "levels" in work else build_residual_cnn()
 assert offset == len(values), f"{len(values)} parameters given, the network has {offset}"
 
 
 def apply(x):
-    h = x / work["scaleHu"]
-    if unshuffle > 1:
-        h = F.pixel_unshuffle(h, unshuffle)
-    for k in range(layers):
-        h = F.conv2d(h, parameters[2 * k], parameters[2 * k + 1], padding=kernel // 2)
-        if k < layers - 1:
-            h = F.relu(h)
-    if unshuffle > 1:
-        h = F.pixel_shuffle(h, unshuffle)
-    return x + work["scaleHu"] * h
+    return x + work["scaleHu"] * body(x / work["scaleHu"])
 
 
 x = read_floats("input.bin").reshape(shape)
@@ -100,6 +176,14 @@ def multiply(size):
     return {"gflops": 2e-9 * size**3 / best}
 
 
+def read_peak():
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return {"bytes": 1024 * int(line.split()[1])}
+    return {"bytes": 0}
+
+
 def answer(message):
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
@@ -112,5 +196,7 @@ for line in sys.stdin:
         answer(train())
     elif words[0] == "infer":
         answer(infer())
+    elif words[0] == "memory":
+        answer(read_peak())
     else:
         answer(multiply(int(words[1])))

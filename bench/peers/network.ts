@@ -10,18 +10,31 @@ import { findPython } from "./python.ts";
 
 const SCRIPT = fileURLToPath(new URL("./network.py", import.meta.url));
 
-/** The network and data that both sides hold. */
-export interface NetworkWorkload {
+interface CommonWorkload {
   readonly channels: number;
+  readonly scaleHu: number;
+  readonly batch: number;
+  /** Rows and columns, or slices, rows and columns. */
+  readonly sizes: readonly number[];
+  readonly learningRate: number;
+}
+
+/** A residual CNN. */
+export interface ResidualCnnWorkload extends CommonWorkload {
   readonly layers: number;
   readonly unshuffle: number;
   readonly kernel: number;
-  readonly scaleHu: number;
-  readonly batch: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly learningRate: number;
 }
+
+/** A U-Net with maximum pooling, of as many dimensions as there are sizes. */
+export interface UnetWorkload extends CommonWorkload {
+  readonly levels: number;
+  readonly convolutionsPerLevel: number;
+  readonly up: "nearest" | "transposed";
+}
+
+/** The network and data that both sides hold. */
+export type NetworkWorkload = ResidualCnnWorkload | UnetWorkload;
 
 /** A running peer. */
 export interface NetworkPeer {
