@@ -62,12 +62,9 @@ describe("operator table", () => {
 
 /**
  * Cases (by the beginning of their title) that a provider of onnxruntime 1.30 lacks and places on the CPU; their results
- * are compared all the same. Everything else must run on the provider itself. WebGPU gives no indices of maxima, which
- * overlapping windows need.
+ * are compared all the same. Everything else must run on the provider itself.
  */
-const CPU_FALLBACKS: Readonly<Record<string, readonly string[]>> = {
-  webgpu: ["maxPool [[1,2,5", "maxPoolGradient [[1,2,5", "maxPoolSelect [[1,2,5"],
-};
+const CPU_FALLBACKS: Readonly<Record<string, readonly string[]>> = {};
 
 /** Tolerances other than 10⁻⁵, by operator. WGSL promises sin and cos to 2⁻¹¹ only. */
 const TOLERANCES: Readonly<Record<string, Readonly<Record<string, number>>>> = {

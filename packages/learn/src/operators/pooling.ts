@@ -8,13 +8,21 @@ import {
   type Attributes,
   applyOperator,
   countElements,
-  type LoweringContext,
   type Operator,
   type OperatorCall,
   type Tensor,
 } from "../tensor.ts";
+import {
+  isTiling,
+  lowerFlat,
+  lowerGradientByPlaces,
+  lowerPool,
+  lowerRepeat,
+  lowerSelectionByPlaces,
+  lowerWinnerMask,
+} from "./pooling-lowering.ts";
 import { forEachCellOf, type SpatialSizes, toSpatialList } from "./spatial.ts";
-import { getList, slice } from "./structure.ts";
+import { getList } from "./structure.ts";
 
 function inferPooled(input: readonly number[], attributes: Attributes, name: string): number[] {
   const size = getList(attributes, "size");
@@ -54,74 +62,6 @@ function findWinners(values: Float64Array, call: OperatorCall): Uint32Array {
   return winners;
 }
 
-function lowerPool(
-  context: LoweringContext,
-  input: string,
-  attributes: Attributes,
-  outputIndex: number,
-): string {
-  return context.addNode(
-    "MaxPool",
-    [input],
-    {
-      kernel_shape: { ints: getList(attributes, "size") },
-      strides: { ints: getList(attributes, "stride") },
-    },
-    { outputIndex },
-  );
-}
-
-function lowerFlat(context: LoweringContext, value: string): string {
-  return context.addNode("Reshape", [value, context.addConstant("int64", [1], [-1])]);
-}
-
-function lowerRepeat(context: LoweringContext, value: string, size: readonly number[]): string {
-  const scales = [1, 1, ...size];
-  return context.addNode("Resize", [value, "", context.addConstant("float32", [scales.length], scales)], {
-    mode: { string: "nearest" },
-    coordinate_transformation_mode: { string: "asymmetric" },
-    nearest_mode: { string: "floor" },
-  });
-}
-
-/** 1 where `value` reaches its window's maximum, else 0. */
-function lowerTies(context: LoweringContext, value: string, attributes: Attributes): string {
-  const largest = lowerRepeat(context, lowerPool(context, value, attributes, 0), getList(attributes, "size"));
-  const below = context.addNode("Sub", [largest, value]);
-  return context.addNode("HardSigmoid", [below], { alpha: { float: -1e30 }, beta: { float: 1 } });
-}
-
-/**
- * 1 at the first maximum of each window, else 0, for windows that tile the input: ties are weighted by how early they
- * stand in the window, and the largest weight wins. Needs no indices, which GPU providers do not give.
- */
-function lowerWinnerMask(context: LoweringContext, input: string, call: OperatorCall): string {
-  const size = getList(call.attributes, "size");
-  const spatial = call.inputShapes[0].slice(2);
-  const weights = new Float32Array(countElements(spatial));
-  for (let linear = 0; linear < weights.length; linear++) {
-    let rest = linear;
-    let rank = 0;
-    let span = 1;
-    for (let axis = spatial.length - 1; axis >= 0; axis--) {
-      rank += span * ((rest % spatial[axis]) % size[axis]);
-      span *= size[axis];
-      rest = Math.floor(rest / spatial[axis]);
-    }
-    weights[linear] = span - rank;
-  }
-  const ties = lowerTies(context, input, call.attributes);
-  const ranked = context.addNode("Mul", [ties, context.addConstant("float32", [1, 1, ...spatial], weights)]);
-  return lowerTies(context, ranked, call.attributes);
-}
-
-/** True when windows neither overlap nor leave anything out. */
-function isTiling({ inputShapes, attributes }: OperatorCall): boolean {
-  const size = getList(attributes, "size");
-  const stride = getList(attributes, "stride");
-  return size.every((value, k) => value === stride[k] && inputShapes[0][k + 2] % value === 0);
-}
-
 const TILING = { size: [2, 2], stride: [2, 2] };
 const OVERLAPPING = { size: [3, 2], stride: [2, 1] };
 const TILING_3D = { size: [1, 2, 2], stride: [1, 2, 2] };
@@ -146,18 +86,6 @@ const maxPoolOperator: Operator = {
   ],
 };
 
-/** Leaves out what fills no window, where windows do not overlap: then every provider runs the gradient. */
-function cutRemainder(input: Tensor, size: readonly number[], stride: readonly number[]): Tensor {
-  const { shape } = input;
-  const isPlain =
-    size.length === shape.length - 2 && size.every((length, k) => length === stride[k] && length >= 1);
-  const ends = shape.map((length, axis) =>
-    axis < 2 || !isPlain ? length : length - (length % size[axis - 2]),
-  );
-  const isWhole = ends.every((end, axis) => end === shape[axis] || end === 0);
-  return isWhole ? input : slice(input, { starts: shape.map(() => 0), ends });
-}
-
 /** Options of {@link maxPool}. */
 export interface MaxPoolOptions {
   /** Window, one size for all spatial axes or one per axis. */
@@ -176,7 +104,7 @@ export interface MaxPoolOptions {
 export function maxPool(input: Tensor, options: MaxPoolOptions): Tensor {
   const size = toSpatialList(input, options.size);
   const stride = toSpatialList(input, options.stride ?? size);
-  return applyOperator(maxPoolOperator, [cutRemainder(input, size, stride)], { size, stride });
+  return applyOperator(maxPoolOperator, [input], { size, stride });
 }
 
 const maxPoolGradientOperator: Operator = {
@@ -201,6 +129,7 @@ const maxPoolGradientOperator: Operator = {
       const spread = lowerRepeat(context, upstream, getList(attributes, "size"));
       return context.addNode("Mul", [lowerWinnerMask(context, input, call), spread]);
     }
+    if (context.dialect === "standard") return lowerGradientByPlaces(context, [input, upstream], call);
     const places = lowerPool(context, input, attributes, 1);
     if (tiles) {
       return context.addNode("MaxUnpool", [upstream, places, target], {
@@ -280,6 +209,7 @@ const maxPoolSelectOperator: Operator = {
       });
       return context.addNode("Mul", [mean, context.addConstant("float32", [], [countElements(size)])]);
     }
+    if (context.dialect === "standard") return lowerSelectionByPlaces(context, [input, values], call);
     return context.addNode("Gather", [lowerFlat(context, values), lowerPool(context, input, attributes, 1)]);
   },
   pullBack: ({ inputs, attributes, upstream }) => [
