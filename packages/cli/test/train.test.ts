@@ -19,7 +19,7 @@ afterAll(() => folder.dispose());
 function writeRecipe(name: string, steps: number): string {
   const shipped = new URL("../../../recipes/residual-cnn.json", import.meta.url);
   const recipe = JSON.parse(readFileSync(fileURLToPath(shipped), "utf8"));
-  recipe.network.config = { channels: 4, layers: 3, unshuffle: 2 };
+  recipe.networks.main.config = { channels: 4, layers: 3, unshuffle: 2 };
   recipe.data.insertion.realisations = 1;
   recipe.data.phantoms = { count: 1, realisations: 1, share: 0.2 };
   recipe.training = {
@@ -45,7 +45,14 @@ test("a recipe becomes a bundle that enhances, and finishing a finished run chan
   expect(first.stderr).toContain("SUBJECT_NOT_FOUND");
   const result = JSON.parse(first.stdout);
   expect(result).toMatchObject({ reason: "finished", steps: 6 });
-  expect(readdirSync(output).sort()).toEqual(["checkpoint.bin", "log.jsonl", "loss.svg", "model"]);
+  expect(readdirSync(output).sort()).toEqual([
+    "checkpoint.bin",
+    "log.jsonl",
+    "loss.svg",
+    "model",
+    "run.json",
+    "samples",
+  ]);
   const card = JSON.parse(readFileSync(`${output}/model/model.json`, "utf8"));
   expect(card.trainingData).toMatchObject({ ids: ["a/#0"], validationIds: ["b/B#0"] });
 

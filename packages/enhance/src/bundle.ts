@@ -46,6 +46,12 @@ export interface ModelCard {
     readonly receptiveRadius: number;
     /** Slices on each side that the network reads. */
     readonly contextSlices: number;
+    /** 2: slice by slice; 3: on blocks of slices. Default 2. */
+    readonly dimensions?: 2 | 3;
+    /** Output rows per input row; default 1. */
+    readonly outputScale?: number;
+    /** The last input channel is a constant image of the strength, 0 to 1; default false. */
+    readonly hasStrength?: boolean;
   };
   /** The recipe, whole, with its seed. */
   readonly recipe: unknown;

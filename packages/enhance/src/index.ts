@@ -42,7 +42,26 @@ export {
   type EnhancerOption,
   enhancers,
 } from "./registry.ts";
+export {
+  type BundleFacts,
+  buildRecipeProgram,
+  buildStart,
+  packTrainedModel,
+  type PreparedRecipe,
+  type PrepareOptions,
+  prepareRecipe,
+  type RecipeInputs,
+  type TrainRecipeOptions,
+  trainRecipe,
+} from "./run-recipe.ts";
 export { blendStrength } from "./strength.ts";
+export {
+  type TaskData,
+  type TaskInputs,
+  type TaskOption,
+  type TrainingTask,
+  trainingTasks,
+} from "./tasks/index.ts";
 export { planTiles, type Tile, type TileOptions } from "./tiles.ts";
 export {
   buildPhantomPairs,

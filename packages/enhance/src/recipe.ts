@@ -16,6 +16,7 @@ import {
   type TrainSettings,
 } from "@alara/learn";
 import { EnhanceError } from "./errors.ts";
+import { trainingTasks } from "./tasks/index.ts";
 import {
   describeSchema,
   type Field,
@@ -121,7 +122,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
     }),
   ),
   "data.split": isText,
-  "data.task.name": optional(isText),
+  "data.task.name": optional(isOneOf(() => trainingTasks.names)),
   "data.task.options": optional(isValues),
   "data.insertion.doseFraction": isNumber(0.02, 0.95),
   "data.insertion.realisations": isNumber(1, 16, "whole"),

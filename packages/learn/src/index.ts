@@ -22,6 +22,12 @@ export {
   type RenameRule,
 } from "./import/load-weights.ts";
 export {
+  type MeasuredModel,
+  type MeasureRadiusOptions,
+  measureReceptiveRadius,
+  measureSizeMultiple,
+} from "./import/measure-denoiser.ts";
+export {
   type FrozenFeatures,
   type ImportedGraph,
   type ImportGraphOptions,
@@ -33,6 +39,7 @@ export {
   openOnnxGraph,
 } from "./import/onnx-graph.ts";
 export type { OnnxModelValue } from "./import/onnx-model.ts";
+export { freezeNetwork, readModelWeights, selectWeights } from "./import/model-weights.ts";
 export {
   MAXIMUM_HEADER_BYTES,
   readSafetensors,
@@ -40,6 +47,12 @@ export {
   type WeightTensor,
   writeSafetensors,
 } from "./import/safetensors.ts";
+export {
+  type DenoiserOptions,
+  type DenoiserScaling,
+  type WrappedDenoiser,
+  wrapOnnxDenoiser,
+} from "./import/wrap-denoiser.ts";
 export { drawLossCurve } from "./loss-plot.ts";
 export * from "./losses/index.ts";
 export {

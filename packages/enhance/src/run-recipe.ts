@@ -1,0 +1,232 @@
+/**
+ * A recipe from series to a model bundle: data checked, batches made, networks trained, the result packed with its card.
+ * What the command line, cross-validation and search all call. Not here: reading files, writing folders.
+ */
+import { createRandom, type LongWorkOptions, stringifyCanonical } from "@alara/core";
+import {
+  type Checkpoint,
+  exportInferenceModel,
+  gatherParameters,
+  initialiseParameters,
+  LearnError,
+  layOutParameters,
+  type MethodResources,
+  MODEL_INPUT,
+  MODEL_OUTPUT,
+  methods,
+  type Network,
+  type Runtime,
+  runTraining,
+  type TrainingProgram,
+  type TrainResult,
+  type TrainSink,
+  type WeightTensor,
+} from "@alara/learn";
+import { packBundle } from "./bundle.ts";
+import { assertUsableData, checkTrainingData } from "./data/quality-control.ts";
+import type { DataQualityReport } from "./data/quality-report.ts";
+import { getMethodRecipe, getTrainSettings, type Recipe } from "./recipe.ts";
+import { type TaskData, trainingTasks } from "./tasks/index.ts";
+import type { SkippedSeries, TrainingSeries } from "./training-data.ts";
+
+/** What a recipe is run on. */
+export interface RecipeInputs {
+  readonly training: readonly TrainingSeries[];
+  readonly validation: readonly TrainingSeries[];
+}
+
+/** Options of {@link prepareRecipe}. */
+export interface PrepareOptions extends LongWorkOptions {
+  readonly resources?: MethodResources;
+  readonly onSkipped?: (skipped: SkippedSeries) => void;
+  /** `"refuse"` (default) throws on faulty data, `"report"` goes on, `"skip"` does not look. */
+  readonly quality?: "refuse" | "report" | "skip";
+}
+
+/** A recipe with its program and data. */
+export interface PreparedRecipe {
+  readonly recipe: Recipe;
+  readonly program: TrainingProgram;
+  readonly data: TaskData;
+  /** Absent when it was skipped. */
+  readonly quality?: DataQualityReport;
+}
+
+/** The program of a recipe: needs no data. */
+export function buildRecipeProgram(recipe: Recipe, resources?: MethodResources): TrainingProgram {
+  const methodRecipe = getMethodRecipe(recipe);
+  return methods.get(methodRecipe.method).build(methodRecipe, resources);
+}
+
+/** `folder/subject#3` → `folder/subject`. */
+function getPatient(id: string): string {
+  return id.replace(/#\d+$/, "");
+}
+
+/**
+ * Checks the data and makes what the recipe's method asks for.
+ *
+ * @throws EnhanceError `TRAINING_DATA_FAULTY` with the list of faults, `NO_TRAINING_DATA`, `RECIPE_INVALID`; LearnError
+ *   for networks and methods that do not fit together
+ */
+export async function prepareRecipe(
+  recipe: Recipe,
+  inputs: RecipeInputs,
+  options: PrepareOptions = {},
+): Promise<PreparedRecipe> {
+  const { resources, quality: mode = "refuse", ...work } = options;
+  const program = buildRecipeProgram(recipe, resources);
+  const sides = [
+    ...inputs.training.map((series) => ({ ...series, side: "train" })),
+    ...inputs.validation.map((series) => ({ ...series, side: "val" })),
+  ];
+  let quality: DataQualityReport | undefined;
+  if (mode !== "skip") {
+    const series = sides.map(({ id, side, volume }) => ({
+      id: `${side}:${id}`,
+      patientId: getPatient(id),
+      side,
+      volume,
+    }));
+    quality = await checkTrainingData(series, { checks: ["values", "copies"] });
+    if (mode === "refuse") assertUsableData(quality);
+  }
+  const task = trainingTasks.get(recipe.data.task?.name ?? "low-dose");
+  const data = await task.prepare({ recipe, program, ...inputs }, work);
+  return { recipe, program, data, ...(quality ? { quality } : {}) };
+}
+
+/** Options of {@link trainRecipe}. */
+export interface TrainRecipeOptions extends LongWorkOptions {
+  readonly runtime: Runtime;
+  readonly sink?: TrainSink;
+  readonly resume?: Checkpoint;
+  readonly threads?: number;
+  /** Weights of a model to go on from, by parameter name: fine-tuning. */
+  readonly startWeights?: ReadonlyMap<string, WeightTensor>;
+}
+
+/**
+ * Start vectors in which the main network has the given weights and everything else is drawn as usual.
+ *
+ * @throws LearnError `WEIGHTS_MISMATCH` naming what is missing or of another shape
+ */
+export function buildStart(
+  program: TrainingProgram,
+  seed: number,
+  weights: ReadonlyMap<string, WeightTensor>,
+): Record<string, Float32Array> {
+  const drawn = createRandom(seed).derive("weights");
+  const own = new Set(program.networks.main.parameters);
+  const faults: string[] = [];
+  const start = Object.entries(program.groups).map(([group, parameters]) => {
+    const values = initialiseParameters(parameters, drawn);
+    for (const [k, { name, offset, length, shape }] of layOutParameters(parameters).entries()) {
+      if (!own.has(parameters[k])) continue;
+      const given = weights.get(name);
+      if (given?.values.length !== length) {
+        faults.push(
+          `"${name}" [${shape.join(", ")}] ${given === undefined ? "is missing" : `is [${given.shape.join(", ")}]`}`,
+        );
+      } else values.set(given.values, offset);
+    }
+    return [group, values] as const;
+  });
+  if (faults.length > 0) {
+    throw new LearnError(
+      "WEIGHTS_MISMATCH",
+      `the start weights do not fit network "${program.networks.main.name}": ${faults.join("; ")}; use the network and configuration of the model's card`,
+    );
+  }
+  return Object.fromEntries(start);
+}
+
+/** Trains a prepared recipe. */
+export function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOptions): Promise<TrainResult> {
+  const { recipe, program, data } = prepared;
+  const { runtime, sink, resume, threads, startWeights, signal, onProgress } = options;
+  return runTraining({
+    program,
+    settings: getTrainSettings(recipe),
+    source: data.source,
+    ...(data.validation ? { validation: data.validation } : {}),
+    runtime,
+    dataId: stringifyCanonical({
+      trainingIds: data.trainingIds,
+      validationIds: data.validationIds,
+      data: recipe.data,
+      provider: runtime.provider,
+      threads: threads ?? "default",
+      start: startWeights === undefined ? "drawn" : [...startWeights.keys()],
+    }),
+    ...(sink ? { sink } : {}),
+    ...(resume ? { resume } : {}),
+    ...(startWeights ? { start: buildStart(program, recipe.training.seed, startWeights) } : {}),
+    ...(threads === undefined ? {} : { threads }),
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+  });
+}
+
+/** What the card of a trained model says of its making. */
+export interface BundleFacts {
+  readonly codeVersion: string;
+  readonly commit: string;
+  readonly licence?: string;
+}
+
+/** Figures of a run for the card. */
+function describeResult(result: TrainResult): Record<string, number> {
+  return {
+    step: result.checkpoint.step,
+    ...(result.best ? { bestStep: result.best.step, score: result.best.score } : {}),
+  };
+}
+
+function countContext(network: Network): number {
+  if (network.dimensions === 3) return 0;
+  const slices = network.inputChannels - (network.config.hasStrength === true ? 1 : 0);
+  return (slices - 1) / 2;
+}
+
+/**
+ * Packs one network of a finished run into a bundle with its card.
+ *
+ * @param role - network of the program; default "main"
+ */
+export function packTrainedModel(
+  prepared: PreparedRecipe,
+  result: TrainResult,
+  facts: BundleFacts,
+  role = "main",
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { recipe, program, data } = prepared;
+  const network = program.networks[role];
+  return packBundle(
+    {
+      name: role === "main" ? recipe.name : `${recipe.name}-${role}`,
+      version: recipe.version,
+      summary: recipe.summary,
+      licence: facts.licence ?? "Apache-2.0",
+      intendedUse: "Research only; not a medical device.",
+      code: { version: facts.codeVersion, commit: facts.commit },
+      network: { name: network.name, config: network.config },
+      inference: {
+        input: MODEL_INPUT,
+        output: MODEL_OUTPUT,
+        unit: "HU",
+        multipleOf: network.sizeMultiple,
+        receptiveRadius: network.receptiveRadius,
+        contextSlices: countContext(network),
+        dimensions: network.dimensions,
+        outputScale: network.outputScale,
+        hasStrength: network.config.hasStrength === true,
+      },
+      recipe,
+      trainingData: { ids: data.trainingIds, validationIds: data.validationIds, notes: data.notes },
+      intendedRange: { modality: "CT", ...recipe.intendedRange },
+      validation: describeResult(result),
+    },
+    exportInferenceModel(network, { values: gatherParameters(program, result.values, network) }),
+  );
+}
