@@ -159,6 +159,7 @@ export async function servePage(run: RunTail, options: PageServerOptions = {}): 
     }
     const path = (request.url ?? "/").split("?")[0];
     if (path === "/") return sendPage(response);
+    if (path === "/favicon.ico") return void response.writeHead(204, COMMON_HEADERS).end();
     if (path === "/events") return openEvents(response);
     if (path === "/view.json") return send(response, 200, "application/json", writeView());
     // Names of samples need no escapes: a name with a % is none.

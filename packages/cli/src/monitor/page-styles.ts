@@ -49,7 +49,7 @@ h2 { font-size: 16px; margin: 0; font-weight: 650; color: var(--ink); }
 .card .figure { font-size: 23px; font-weight: 620; letter-spacing: -0.015em; line-height: 1.35; white-space: nowrap; }
 section { padding: 16px 20px 18px; margin: 0 0 14px; }
 .controls { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; margin: 0 0 14px; font-size: 14px; color: var(--soft); }
-.controls label { display: flex; align-items: center; gap: 8px; }
+.controls :is(label, .group) { display: flex; align-items: center; gap: 8px; }
 input[type="range"] { accent-color: var(--accent); }
 button, select {
   font: inherit; font-size: 13px; color: var(--ink); background: var(--mute-back); border: 1px solid var(--line);

@@ -74,7 +74,7 @@ export function renderMonitorPage(stateJson: string): string {
 <div class="controls">
 <h2 id="samples-title">Sample images</h2>
 <label>Case <select id="case"></select></label>
-<label>Step <button type="button" id="earlier" aria-label="earlier sample">◀</button><input type="range" id="sample-step" min="0" max="0" step="1" value="0"><button type="button" id="later" aria-label="later sample">▶</button><output id="sample-step-value" for="sample-step"></output></label>
+<span class="group"><label for="sample-step">Step</label> <button type="button" id="earlier" aria-label="earlier sample">◀</button><input type="range" id="sample-step" min="0" max="0" step="1" value="0"><button type="button" id="later" aria-label="later sample">▶</button><output id="sample-step-value" for="sample-step"></output></span>
 <label><input type="checkbox" id="follow" checked> follow the newest</label>
 </div>
 <div class="sheet" tabindex="0" role="group" aria-label="Sample image; scrolls sideways"><a id="sample-link" target="_blank" rel="noopener"><img id="sample-image" alt=""></a></div>
