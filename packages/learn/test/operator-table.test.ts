@@ -1,4 +1,5 @@
 /** The operator table under its suite: gradients of first and second order, and agreement with onnxruntime. */
+import { readFileSync } from "node:fs";
 import {
   countElements,
   evaluateGraph,
@@ -49,6 +50,12 @@ function expectGradient(
 describe("operator table", () => {
   it("has at least one example for every operator", () => {
     for (const [, operator] of operators.entries()) expect(operator.examples.length).toBeGreaterThan(0);
+  });
+
+  it("is what docs/guide/operators.md lists (node scripts/docs/list-operators.ts writes it)", () => {
+    const page = readFileSync(new URL("../../../docs/guide/operators.md", import.meta.url), "utf8");
+    const listed = [...page.matchAll(/^\| `(\w+)` \| .* \| \[/gm)].map(([, name]) => name);
+    expect(listed).toEqual([...operators.entries()].map(([name]) => name));
   });
 
   it.each(cases.map((item) => [item.title, item] as const))("first derivative of %s", (_, item) => {
