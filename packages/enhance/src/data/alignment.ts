@@ -7,6 +7,7 @@ import { createVolume, getSliceData, type Volume } from "@alara/core";
 import { EnhanceError } from "../errors.ts";
 import {
   binPlane,
+  computeChancePeak,
   measurePlaneMotion,
   measurePlaneShift,
   moveBackPlane,
@@ -19,7 +20,7 @@ export interface Alignment {
   readonly shiftPx: readonly [number, number, number];
   /** In-plane rotation of the input about the image centre, rad. */
   readonly rotationRad: number;
-  /** Share of the images' spectrum that agrees in phase at the best shift, 0..1; unrelated images have about 0. */
+  /** Share of the images' spectrum that agrees in phase at the best shift, 0..1; see `computeChancePeak` for what unrelated images have. */
   readonly peak: number;
   /**
    * 90th percentile of the distance by which single blocks still lie off after shift and rotation, samples; `null` when
@@ -39,9 +40,8 @@ export interface AlignmentOptions {
 }
 
 const BLOCK_PX = 64;
-/** A block counts when the standard deviation of its 4 × 4 means is at least this, HU, and the blocks agree so well. */
+/** A block counts when the standard deviation of its 4 × 4 means is at least this, HU. */
 const BLOCK_STRUCTURE_HU = 40;
-const BLOCK_PEAK = 0.1;
 
 function assertSameGrid(target: Volume, input: Volume): void {
   const [a, b] = [target.geometry.size, input.geometry.size];
@@ -132,7 +132,7 @@ function measureLocalShifts(first: Plane, second: Plane): number[] {
       const block = cutBlock(first, r, c, side);
       if (measureStructure(block) < BLOCK_STRUCTURE_HU) continue;
       const { rows, columns, peak } = measurePlaneShift(block, cutBlock(second, r, c, side));
-      if (peak >= BLOCK_PEAK) distances.push(Math.hypot(rows, columns));
+      if (peak >= 0.6 * computeChancePeak(side, side)) distances.push(Math.hypot(rows, columns));
     }
   }
   return distances;
@@ -197,7 +197,7 @@ export function measureAlignment(
 export interface AlignOptions extends AlignmentOptions {
   /** Largest distance that blocks may still lie off; default 1 sample. */
   readonly localLimitPx?: number;
-  /** Smallest agreement of the two images; default 0.05. */
+  /** Smallest agreement of the two images; default what unrelated images hardly reach (0.05 for 512 × 512). */
   readonly leastPeak?: number;
 }
 
@@ -215,7 +215,8 @@ export function alignInput(
   input: Volume<"HU">,
   options: AlignOptions = {},
 ): { readonly input: Volume<"HU">; readonly alignment: Alignment } {
-  const { localLimitPx = 1, leastPeak = 0.05 } = options;
+  const [, height, width] = target.geometry.size;
+  const { localLimitPx = 1, leastPeak = computeChancePeak(height, width) } = options;
   const alignment = measureAlignment(target, input, options);
   const { shiftPx, rotationRad, peak, localPx } = alignment;
   if (peak < leastPeak) {

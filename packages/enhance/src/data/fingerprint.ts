@@ -123,6 +123,12 @@ export function takeFingerprint(volume: Volume<"HU">): Fingerprint {
   return { hashes, size, detail, detailSide: side };
 }
 
+/** Three times the median size of the detail. */
+function findFlatLimit(detail: Float32Array): number {
+  const sizes = detail.map(Math.abs).sort();
+  return detail.length === 0 ? 0 : 3 * sizes[sizes.length >> 1];
+}
+
 /** How alike two series are. */
 export interface Likeness {
   /** Mean number of bits, 0..63, in which the hashes differ; 63 when nothing can be compared. */
@@ -144,7 +150,10 @@ export function compareFingerprints(a: Fingerprint, b: Fingerprint): Likeness {
       : usable.reduce((sum, [x, y]) => sum + countHashDifferences(x, y), 0) / usable.length;
   let [ab, aa, bb] = [0, 0, 0];
   if (a.detailSide === b.detailSide) {
+    // Edges are the same in every scan of the same thing; noise lies in what is flat in both.
+    const [limitA, limitB] = [a.detail, b.detail].map(findFlatLimit);
     for (let i = 0; i < a.detail.length; i++) {
+      if (Math.abs(a.detail[i]) > limitA || Math.abs(b.detail[i]) > limitB) continue;
       ab += a.detail[i] * b.detail[i];
       aa += a.detail[i] ** 2;
       bb += b.detail[i] ** 2;

@@ -173,11 +173,11 @@ function checkUnits(facts: IntensityFacts, report: Report): boolean {
 /** Air near −1000 HU and soft tissue near 0..100, where there are such. */
 function checkCalibration(facts: IntensityFacts, report: Report): void {
   const { samples, least } = facts;
-  const air = findMode(facts, -1300, -800);
+  const air = findMode(facts, -1300, -500);
   const soft = findMode(facts, -300, 400);
   if (air !== null && air.count > 0.05 * samples && (air.hu < -1060 || air.hu > -930)) {
     report(
-      air.hu > -880 || air.hu < -1150 ? "error" : "warning",
+      air.hu < -1150 ? "error" : "warning",
       "HU_CALIBRATION",
       { airHu: air.hu },
       `the most frequent air value is ${air.hu} HU, −1000 was expected`,

@@ -4,6 +4,7 @@
  */
 import { createVolume, getSliceData, type Volume } from "@alara/core";
 import { type Alignment, measureAlignment } from "./alignment.ts";
+import { computeChancePeak } from "./phase-correlation.ts";
 import type { CheckedSeries, QualityFinding } from "./quality-report.ts";
 
 /** Options of {@link checkPairs}. */
@@ -18,7 +19,6 @@ export interface PairCheckOptions {
 const ROTATION_LIMIT_RAD = (0.5 * Math.PI) / 180;
 const SLICE_LIMIT = 0.75;
 const LOCAL_LIMIT_PX = 1;
-const LEAST_PEAK = 0.05;
 /** Mean HU inside −200..300 may differ by this much. */
 const BIAS_LIMIT_HU = 20;
 
@@ -71,7 +71,7 @@ function measureSoft(
 function judgeAlignment(
   ids: readonly string[],
   { shiftPx, rotationRad, peak, localPx }: Alignment,
-  limitPx: number,
+  limits: { readonly shiftPx: number; readonly leastPeak: number },
 ): QualityFinding[] {
   const values = {
     slices: shiftPx[0],
@@ -81,7 +81,7 @@ function judgeAlignment(
     peak,
     ...(localPx !== null && { localPx }),
   };
-  if (peak < LEAST_PEAK) {
+  if (peak < limits.leastPeak) {
     return [
       {
         severity: "error",
@@ -96,8 +96,8 @@ function judgeAlignment(
   const findings: QualityFinding[] = [];
   const shift = Math.hypot(shiftPx[1], shiftPx[2]);
   const isRotated = Math.abs(rotationRad) > ROTATION_LIMIT_RAD;
-  const isShifted = shift > limitPx || Math.abs(shiftPx[0]) > SLICE_LIMIT;
-  if (isRotated || isShifted || shift > limitPx / 2) {
+  const isShifted = shift > limits.shiftPx || Math.abs(shiftPx[0]) > SLICE_LIMIT;
+  if (isRotated || isShifted || shift > limits.shiftPx / 2) {
     findings.push({
       severity: isRotated || isShifted ? "error" : "warning",
       code: "MISREGISTERED",
@@ -155,7 +155,12 @@ function checkPair(
     return findings;
   }
   const coarse = coarsen(target.volume, scale);
-  findings.push(...judgeAlignment(ids, measureAlignment(coarse, input.volume), shiftLimitPx));
+  findings.push(
+    ...judgeAlignment(ids, measureAlignment(coarse, input.volume), {
+      shiftPx: shiftLimitPx,
+      leastPeak: computeChancePeak(a.size[1], a.size[2]),
+    }),
+  );
   const { bias, ratio, count } = measureSoft(coarse, input.volume);
   if (count > 100 && Math.abs(bias) > BIAS_LIMIT_HU) {
     findings.push({

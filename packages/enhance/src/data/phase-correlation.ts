@@ -121,6 +121,14 @@ function correlate(first: Spectrum, second: Spectrum): PlaneShift {
 }
 
 /**
+ * Height that the highest peak of two unrelated images hardly exceeds: six standard deviations of the sum of the
+ * 2πσ²·N weighted random phases, N samples; 0.05 for 512 × 512, 0.16 for 128 × 128.
+ */
+export function computeChancePeak(rows: number, columns: number): number {
+  return Math.min(0.9, 6 / Math.sqrt(2 * Math.PI * SIGMA_FREQUENCY ** 2 * rows * columns));
+}
+
+/**
  * Shift of the second image against the first: second(r, c) ≈ first(r − rows, c − columns).
  *
  * @remarks Both of one size; HU are clipped to −1000..600. Tested on shifted phantoms with noise (0.1 samples).
