@@ -33,6 +33,10 @@ export interface OnnxCase {
   /** Default 17. */
   readonly opset?: number;
   readonly range?: readonly [number, number];
+  /** Type of inputs and outputs; default float32. */
+  readonly elementType?: keyof typeof TYPES;
+  /** Default 8. */
+  readonly irVersion?: number;
 }
 
 const TYPES = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 } as const;
@@ -80,18 +84,19 @@ function encodeAttribute(name: string, value: Attribute): Record<string, unknown
 }
 
 /** The file of a case. */
-export function createModel({ inputs, constants = {}, nodes, opset = 17 }: OnnxCase): Uint8Array {
+export function createModel(item: OnnxCase): Uint8Array {
+  const { inputs, constants = {}, nodes, opset = 17, elementType = "float32", irVersion = 8 } = item;
   const value = (name: string, shape?: readonly number[]): Record<string, unknown> => ({
     name,
     type: {
       tensor_type: {
-        elem_type: 1,
+        elem_type: TYPES[elementType],
         ...(shape === undefined ? {} : { shape: { dim: shape.map((size) => ({ dim_value: size })) } }),
       },
     },
   });
   const message = modelType.fromObject({
-    ir_version: 8,
+    ir_version: irVersion,
     opset_import: [{ domain: "", version: opset }],
     graph: {
       name: "case",
