@@ -3,15 +3,15 @@
  */
 import type { Random } from "@alara/core";
 import { drawValues, exchangeImages, type TrainingPhase, type TrainingProgram } from "./program.ts";
-import type { Runtime } from "./runtime.ts";
+import type { DeviceTensor, Runtime } from "./runtime.ts";
 import { countElements, getLeafName } from "./tensor.ts";
 import { compileTrainStep, type TrainState } from "./train-step.ts";
 
 /** What one run of a phase is given. */
 export interface PhaseFeeds {
   readonly batch: Readonly<Record<string, Float32Array>>;
-  /** Group → parameters; those that the phase freezes are read. */
-  readonly vectors: Readonly<Record<string, Float32Array>>;
+  /** Group → parameters where they lie; those that the phase freezes are read. */
+  readonly vectors: Readonly<Record<string, Float32Array | DeviceTensor>>;
   /** What earlier phases of the step emitted. */
   readonly emitted: ReadonlyMap<string, Float32Array>;
   readonly learningRate: number;
@@ -32,7 +32,9 @@ export interface PhaseRunner {
   readonly phase: TrainingPhase;
   run(feeds: PhaseFeeds): Promise<PhaseResult>;
   /** The arrays are overwritten by later runs. */
-  getState(): TrainState;
+  getState(): Promise<TrainState>;
+  /** The parameters where they lie; valid until the next run. */
+  getParameters(): Float32Array | DeviceTensor;
   /** Input → images kept for it. */
   readonly buffers: Readonly<Record<string, Float32Array[]>>;
   dispose(): Promise<void>;
@@ -100,6 +102,7 @@ export async function openPhase(
       return { values, emitted: result.emitted, fed };
     },
     getState: () => step.getState(),
+    getParameters: () => step.getParameters(),
     dispose: () => step.dispose(),
   };
 }

@@ -33,12 +33,12 @@ export interface Session {
   /**
    * Runs the model once.
    *
-   * @param feeds - input name → value
+   * @param feeds - input name → value, on the host or kept on the device by a session of the same runtime
    * @param outputs - arrays to write results into, by output name; those not given are allocated
    * @throws LearnError `RUN_FAILED`
    */
   run(
-    feeds: Readonly<Record<string, TensorData>>,
+    feeds: Readonly<Record<string, TensorData | DeviceTensor>>,
     outputs?: Readonly<Record<string, TensorData>>,
   ): Promise<Record<string, TensorData>>;
   /**

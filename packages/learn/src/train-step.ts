@@ -13,7 +13,15 @@ import { add, clip, div, mul, sqrt, square, sub } from "./operators/arithmetic.t
 import { concat, reduceSum, reshape, slice } from "./operators/structure.ts";
 import { createOptimiser, type OptimiserOptions } from "./optimisers.ts";
 import { countParameters, layOutParameters } from "./parameters.ts";
-import { createFloatData, getFloatOutput, type Runtime, type Session, type TensorData } from "./runtime.ts";
+import {
+  createFloatData,
+  type DeviceTensor,
+  getFloatOutput,
+  type Runtime,
+  type Session,
+  type TensorData,
+} from "./runtime.ts";
+import { createStateStore, REPLACEMENT_PREFIX } from "./state-store.ts";
 import {
   countElements,
   createConstant,
@@ -254,8 +262,8 @@ export interface StepResult {
 export interface StepFeeds {
   /** Input name → values, each of its input's shape. */
   readonly batch: Readonly<Record<string, Float32Array>>;
-  /** Frozen group → its parameters, flat. */
-  readonly frozen?: Readonly<Record<string, Float32Array>>;
+  /** Frozen group → its parameters, flat, on the host or where another step of the same runtime keeps them. */
+  readonly frozen?: Readonly<Record<string, Float32Array | DeviceTensor>>;
   readonly learningRate: number;
 }
 
@@ -264,8 +272,13 @@ export interface TrainStep {
   /** The ONNX model, for inspection. */
   readonly model: Uint8Array;
   readonly provider: string;
-  /** State after the last update; the arrays are overwritten by later steps, so copy to keep. */
-  getState(): TrainState;
+  /**
+   * State after the last update, brought from the device where it is kept there; host arrays are overwritten by later
+   * steps, so copy to keep.
+   */
+  getState(): Promise<TrainState>;
+  /** The parameters where they lie, to feed other steps; valid until the next run. */
+  getParameters(): Float32Array | DeviceTensor;
   /** Runs one batch; with accumulation every `accumulate`-th run updates the parameters. */
   run(feeds: StepFeeds): Promise<StepResult>;
   dispose(): Promise<void>;
@@ -280,8 +293,8 @@ export interface CompileOptions {
 }
 
 /**
- * Compiles a training step for a runtime. Parameters and state live in two sets of arrays that swap roles at
- * each step, so nothing is allocated in the loop.
+ * Compiles a training step for a runtime. Between runs, parameters and state stay on the provider's device where it can
+ * keep them (WebGPU), and else in two sets of arrays that swap roles (state-store.ts).
  *
  * @throws LearnError as {@link buildTrainStep}, and `RUN_FAILED`
  */
@@ -295,23 +308,32 @@ export async function compileTrainStep(
   const session = await runtime.createSession(model, {
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.profilePath === undefined ? {} : { profilePath: options.profilePath }),
+    keepOnDevice: listVectors(definition).map((name) => REPLACEMENT_PREFIX + name),
   });
   return createTrainStep(definition, session, { model, provider: runtime.provider, state: options.state });
 }
 
+/** Names of the vectors that a step carries from run to run. */
+function listVectors({ optimiser, accumulate = 1 }: TrainStepDefinition): readonly string[] {
+  const { stateNames } = createOptimiser(optimiser);
+  return ["parameters", "average", ...stateNames, ...(accumulate > 1 ? ["accumulated"] : [])];
+}
+
 function readInput(
-  values: Readonly<Record<string, Float32Array>> | undefined,
+  values: Readonly<Record<string, Float32Array | DeviceTensor>> | undefined,
   name: string,
   shape: readonly number[],
-): TensorData {
-  const data = values?.[name];
-  if (data === undefined || data.length !== countElements(shape)) {
+): TensorData | DeviceTensor {
+  const given = values?.[name];
+  const onHost = given === undefined || given instanceof Float32Array;
+  const length = onHost ? given?.length : countElements(given.dims);
+  if (given === undefined || length !== countElements(shape)) {
     throw new LearnError(
       "SHAPE_MISMATCH",
-      `the step's input "${name}" has shape ${formatShape(shape)} but ${data === undefined ? "nothing was" : `${data.length} values were`} given`,
+      `the step's input "${name}" has shape ${formatShape(shape)} but ${length === undefined ? "nothing was" : `${length} values were`} given`,
     );
   }
-  return createFloatData(data, shape);
+  return given instanceof Float32Array ? createFloatData(given, shape) : given;
 }
 
 function createTrainStep(
@@ -329,7 +351,7 @@ function createTrainStep(
   }));
   const total = countParameters(definition.parameters);
   const { stateNames } = createOptimiser(optimiser);
-  const names = ["parameters", "average", ...stateNames, ...(accumulate > 1 ? ["accumulated"] : [])];
+  const names = listVectors(definition);
   const { parameters, average, moments } = start.state;
   const given: Readonly<Record<string, Float32Array | undefined>> = { ...moments, parameters, average };
   for (const name of names) {
@@ -343,21 +365,27 @@ function createTrainStep(
   }
   let { step } = start.state;
   let batches = 0;
-  let current = names.map((name) => given[name]?.slice() ?? new Float32Array(total));
-  let spare = names.map(() => new Float32Array(total));
+  const store = createStateStore(
+    session,
+    Object.fromEntries(names.map((name) => [name, given[name]?.slice() ?? new Float32Array(total)])),
+  );
   const scalar = (value: number): TensorData => createFloatData(Float32Array.of(value), []);
   return {
     model: start.model,
     provider: start.provider,
-    getState: () => ({
-      step,
-      parameters: current[0],
-      average: current[1],
-      moments: Object.fromEntries(stateNames.map((name, k) => [name, current[2 + k]])),
-    }),
+    async getState() {
+      const values = await store.read();
+      return {
+        step,
+        parameters: values.parameters,
+        average: values.average,
+        moments: Object.fromEntries(stateNames.map((name) => [name, values[name]])),
+      };
+    },
+    getParameters: () => store.get("parameters"),
     async run({ batch, frozen: vectors, learningRate }) {
       const isUpdate = (batches + 1) % accumulate === 0;
-      const feeds: Record<string, TensorData> = { learningRate: scalar(learningRate) };
+      const feeds: Record<string, TensorData | DeviceTensor> = { learningRate: scalar(learningRate) };
       for (const [name, value] of Object.entries(computeStepScalars(optimiser, step + 1))) {
         feeds[name] = scalar(value);
       }
@@ -366,13 +394,7 @@ function createTrainStep(
       for (const { name, total: length } of frozen) {
         feeds[FROZEN_PREFIX + name] = readInput(vectors, name, [length]);
       }
-      const fetches: Record<string, TensorData> = {};
-      names.forEach((name, k) => {
-        feeds[name] = createFloatData(current[k], [total]);
-        fetches[`new.${name}`] = createFloatData(spare[k], [total]);
-      });
-      const outputs = await session.run(feeds, fetches);
-      [current, spare] = [spare, current];
+      const outputs = await store.run(feeds);
       batches++;
       if (isUpdate) step++;
       const read = (name: string): Float32Array => getFloatOutput(outputs, name);

@@ -235,12 +235,20 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
   let pending: PendingLog = resume?.pending ?? {};
 
   const running: PhaseRunner[] = [];
-  const getVectors = (which: "parameters" | "average"): Record<string, Float32Array> =>
-    Object.fromEntries(running.map(({ phase, getState }) => [phase.group, getState()[which]]));
-  const capture = (): Checkpoint => ({
+  const readVectors = async (which: "parameters" | "average"): Promise<Record<string, Float32Array>> => {
+    const vectors: Record<string, Float32Array> = {};
+    for (const { phase, getState } of running) vectors[phase.group] = (await getState())[which];
+    return vectors;
+  };
+  const readStates = async (): Promise<Record<string, TrainState>> => {
+    const states: Record<string, TrainState> = {};
+    for (const { phase, getState } of running) states[phase.name] = copyState(await getState());
+    return states;
+  };
+  const capture = async (): Promise<Checkpoint> => ({
     recipeDigest,
     step: done,
-    phases: Object.fromEntries(running.map(({ phase, getState }) => [phase.name, copyState(getState())])),
+    phases: await readStates(),
     buffers: Object.fromEntries(
       running.flatMap(({ phase, buffers }) =>
         Object.entries(buffers).map(([name, images]) => [`${phase.name}.${name}`, [...images]]),
@@ -251,10 +259,10 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
     validationsSinceBest,
     pending,
   });
-  const save = async (): Promise<void> => sink?.saveCheckpoint(await encodeCheckpoint(capture()));
+  const save = async (): Promise<void> => sink?.saveCheckpoint(await encodeCheckpoint(await capture()));
   const validate = async (): Promise<void> => {
     if (validation === undefined) return;
-    const weights = getVectors("average");
+    const weights = await readVectors("average");
     const { samples, ...result } = await validateWeights(program, weights, validation, runtime);
     const isBest = best === null || result.score < best.score;
     if (isBest) {
@@ -271,7 +279,7 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
     for (const sample of samples) await sink?.saveSample?.({ step: done, ...sample });
   };
   const stopAtFailure = async (name: string, learningRate: number, result: PhaseResult): Promise<void> => {
-    const after = Object.entries(getVectors("parameters")).map(
+    const after = Object.entries(await readVectors("parameters")).map(
       ([group, list]) => [`after.${group}`, list] as const,
     );
     const header = { step: done + 1, phase: name, learningRate, values: describeValues(result.values) };
@@ -303,7 +311,9 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
         for (let k = 0; k < runs; k++) {
           // Phases of one step share a batch; repeated runs take fresh ones.
           if (batch === undefined || k > 0) batch = drawFields(options, random);
-          const vectors = getVectors("parameters");
+          const vectors = Object.fromEntries(
+            running.map(({ phase, getParameters }) => [phase.group, getParameters()]),
+          );
           const result = await runner.run({ batch, vectors, emitted, learningRate, random });
           for (const [key, values] of Object.entries(result.emitted)) emitted.set(key, values);
           if (!Object.values(result.values).every(Number.isFinite)) {
@@ -325,7 +335,7 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
     }
     const reason = done < settings.steps ? "early stop" : "finished";
     await sink?.log({ kind: "end", step: done, reason });
-    const checkpoint = capture();
+    const checkpoint = await capture();
     const last = running.map(({ phase }) => [phase.group, checkpoint.phases[phase.name].average]);
     return { values: best?.values ?? Object.fromEntries(last), best, checkpoint, reason };
   } finally {

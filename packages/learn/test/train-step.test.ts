@@ -190,7 +190,7 @@ describe("the compiled step", () => {
       expect(result.losses.l2 / value[0]).toBeCloseTo(1, 4);
       expect(result.gradientNorm / Math.hypot(...g)).toBeCloseTo(1, 4);
     }
-    const state = step.getState();
+    const state = await step.getState();
     expect(state.step).toBe(5);
     expectClose(state.parameters, p, 1e-4);
     expectClose(state.moments.firstMoment, m, 1e-4);

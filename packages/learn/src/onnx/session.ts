@@ -184,7 +184,7 @@ export function wrapSession(binding: SessionBinding): Session {
       return { outputs, kept: handles };
     });
   const runIntoArrays = (
-    feeds: Readonly<Record<string, TensorData>>,
+    feeds: Readonly<Record<string, TensorData | DeviceTensor>>,
     outputs?: Readonly<Record<string, TensorData>>,
   ): Promise<Record<string, TensorData>> =>
     guard(async () => {
@@ -196,7 +196,7 @@ export function wrapSession(binding: SessionBinding): Session {
     });
   /** Where the binding allocates outputs itself: they are copied into the caller's arrays; kept ones are freed. */
   const runAndCopy = async (
-    feeds: Readonly<Record<string, TensorData>>,
+    feeds: Readonly<Record<string, TensorData | DeviceTensor>>,
     outputs: Readonly<Record<string, TensorData>> = {},
   ): Promise<Record<string, TensorData>> => {
     const run = await runOnDevice(feeds);
