@@ -30,7 +30,11 @@ export function describeTerminal(
   return {
     isTerminal,
     hasColour: isTerminal && (environment.NO_COLOR ?? "") === "",
-    getSize: () => ({ columns: stream.columns || 80, rows: stream.rows || 24 }),
+    getSize() {
+      // Asked of the system: `stream.columns` lags behind until the signal of the change is handled.
+      const [columns, rows] = stream.isTTY ? stream.getWindowSize() : [80, 24];
+      return { columns: columns || 80, rows: rows || 24 };
+    },
     write: (text) => void stream.write(text),
     onResize(callback) {
       stream.on("resize", callback);

@@ -117,13 +117,14 @@ function validationLines(view: RunView, options: PanelOptions): readonly PanelLi
       const value = best.rmseHu === null ? "" : `${formatFigure(best.rmseHu)} HU `;
       const input = inputRmseHu === null ? "" : ` · input ${formatFigure(inputRmseHu)} HU`;
       const words = `best ${value}at step ${formatCount(best.step)}`;
-      const room = options.columns - LABEL - FIGURE - 2 - words.length - input.length - 2;
-      const indent = markIndex < 0 ? 0 : Math.max(0, Math.min(markIndex, room));
-      const arrow = markIndex >= 0 && indent === markIndex ? "▲ " : "";
+      const place = LABEL + FIGURE + 2 + Math.max(0, markIndex);
+      const room = options.columns - words.length - input.length;
+      const arrow = markIndex >= 0 && place + 2 <= room ? "▲ " : "";
+      const indent = arrow === "" ? Math.max(0, Math.min(place, room)) : place;
       lines.push({
         importance: 2,
         spans: [
-          { text: " ".repeat(LABEL + FIGURE + 2 + indent) },
+          { text: " ".repeat(indent) },
           { text: `${arrow}${words}`, style: "good" },
           { text: input, style: "dim" },
         ],
