@@ -4,6 +4,7 @@ import {
   buildGradientPenalty,
   countMacs,
   createAttentionUnet,
+  createAutoencoder,
   createCnn10,
   createConstant,
   createCycleganGenerator,
@@ -24,6 +25,7 @@ import {
   networks,
   prefixParameters,
   reduceMean,
+  sortGraph,
   splitParameters,
   writeOnnxModel,
 } from "@alara/learn";
@@ -439,6 +441,26 @@ describe("parts", () => {
     const [value, slope] = evaluateGraph([penalty, ...grad(penalty, [critic.parameters[0]])], feeds);
     expect(value[0]).not.toBeCloseTo(1, 6);
     expect(Math.hypot(...slope)).toBeGreaterThan(1e-6);
+  });
+
+  it("prefixed networks keep what else they can do", () => {
+    const unet = prefixParameters(createAttentionUnet({ levels: 2, channels: 2 }), "u.");
+    const generator = prefixParameters(createCycleganGenerator({ channels: 2, encoderBlocks: 0 }), "g.");
+    const features = prefixParameters(createAutoencoder({ channels: 2, levels: 2 }), "f.");
+    const x = createInput("x", [1, 1, 16, 16]);
+    const outputs = [
+      ...unet.getAttentionMaps(x),
+      generator.encoder.apply(x),
+      generator.decoder.apply(generator.encoder.apply(x)),
+      features.getFeatures(x),
+    ];
+    const names = sortGraph(outputs).flatMap(({ producer }) =>
+      producer.kind === "parameter" ? [producer.name] : [],
+    );
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.filter((name) => !/^[ugf]\./.test(name))).toEqual([]);
+    const known = [unet, generator, features].flatMap(({ parameters }) => layOutParameters(parameters));
+    expect(names.filter((name) => !known.some((place) => place.name === name))).toEqual([]);
   });
 
   it("attention maps are between 0 and 1 at the sizes of their levels, in volumes too", () => {

@@ -3,7 +3,7 @@
  * parameters of the same names live in one graph. Enhancers are `Network` (../network.ts).
  */
 import { sortGraph } from "../graph.ts";
-import { type ApplyContext, INFERENCE, type NetworkConfig } from "../network.ts";
+import type { ApplyContext, NetworkConfig } from "../network.ts";
 import { applyOperator, createParameter, getLeafName, type Tensor } from "../tensor.ts";
 
 /** Parameters and a map from tensor to tensor. */
@@ -46,10 +46,52 @@ function replaceLeaves(output: Tensor, replacements: ReadonlyMap<Tensor, Tensor>
   return mapped.get(output) ?? output;
 }
 
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === "object" && value !== null && "producer" in value && "shape" in value;
+}
+
+function isContext(value: unknown): value is ApplyContext {
+  return typeof value === "object" && value !== null && "assign" in value && "dropOut" in value;
+}
+
+function isNetwork(value: unknown): value is object {
+  return typeof value === "object" && value !== null && "parameters" in value && "apply" in value;
+}
+
+/** Everything of a network with renamed leaves: its parameters, what its functions give, the networks inside it. */
+function renameParts<N extends object>(network: N, renamed: ReadonlyMap<Tensor, Tensor>): N {
+  const rename = (value: unknown): unknown => {
+    if (isTensor(value)) return replaceLeaves(value, renamed);
+    if (Array.isArray(value)) return value.map(rename);
+    return value;
+  };
+  const pass = (argument: unknown): unknown => {
+    if (!isContext(argument)) return argument;
+    const context: ApplyContext = {
+      mode: argument.mode,
+      assign: ({ parameter, value }) =>
+        argument.assign({ parameter: rename(parameter) as Tensor, value: rename(value) as Tensor }),
+      dropOut: (tensor, rate) => argument.dropOut(tensor, rate),
+    };
+    return context;
+  };
+  const parts = Object.entries(network).map(([key, value]: [string, unknown]) => {
+    if (typeof value === "function") {
+      const call = value as (...inputs: readonly unknown[]) => unknown;
+      return [key, (...inputs: readonly unknown[]) => rename(call(...inputs.map(pass)))];
+    }
+    return [
+      key,
+      isNetwork(value) ? renameParts(value, renamed) : key === "parameters" ? rename(value) : value,
+    ];
+  });
+  return Object.fromEntries(parts) as N;
+}
+
 /**
  * The same network with `prefix` before each parameter's name, so that several of one kind fit into one training step.
  *
- * @param network - a `Network`, `FeatureNetwork` or `Critic`
+ * @param network - a `Network`, `FeatureNetwork` or `Critic`, with whatever else it can do (features, attention maps)
  * @param prefix - such as `"toKv."`
  * @returns a copy whose parameters are new; values go by the new names
  */
@@ -66,19 +108,5 @@ export function prefixParameters<
       return [parameter, createParameter(`${prefix}${getLeafName(parameter)}`, shape, initialiser)];
     }),
   );
-  const rename = (tensor: Tensor): Tensor => replaceLeaves(tensor, renamed);
-  return {
-    ...network,
-    parameters: network.parameters.map(rename),
-    apply(input: Tensor, context: ApplyContext = INFERENCE) {
-      return rename(
-        network.apply(input, {
-          mode: context.mode,
-          assign: ({ parameter, value }) =>
-            context.assign({ parameter: rename(parameter), value: rename(value) }),
-          dropOut: (tensor, rate) => context.dropOut(tensor, rate),
-        }),
-      );
-    },
-  };
+  return renameParts(network, renamed);
 }
