@@ -214,14 +214,11 @@ export function encodeGraph(
   if (bytes > MAXIMUM_MODEL_BYTES) {
     throw new LearnError("MODEL_TOO_LARGE", `the model holds ${bytes} bytes of weights; ONNX allows 2 GiB`);
   }
-  const usesContrib = graph.nodes.some(({ domain }) => domain !== undefined);
+  const domains = new Set(graph.nodes.flatMap(({ domain }) => (domain === undefined ? [] : [domain])));
   const message = modelType.fromObject({
     ir_version: 8,
     producer_name: "alara",
-    opset_import: [
-      { domain: "", version: 17 },
-      ...(usesContrib ? [{ domain: "com.microsoft", version: 1 }] : []),
-    ],
+    opset_import: [{ domain: "", version: 17 }, ...[...domains].map((domain) => ({ domain, version: 1 }))],
     metadata_props: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     graph: {
       name: "alara",
