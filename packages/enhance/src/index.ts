@@ -10,6 +10,7 @@ export {
   packBundle,
   type Range,
 } from "./bundle.ts";
+export * from "./data/index.ts";
 export { EnhanceError, type EnhanceErrorCode } from "./errors.ts";
 export {
   createGaussianEnhancer,
@@ -19,6 +20,7 @@ export {
 } from "./gaussian.ts";
 export { checkIntendedRange, type InputFacts, type RangeFinding } from "./guards.ts";
 export { createIdentityEnhancer } from "./identity.ts";
+export { type ImportBundleOptions, type ImportedBundle, importDenoiserBundle } from "./import-bundle.ts";
 export { createNetworkEnhancer, type NetworkEnhancerOptions } from "./network.ts";
 export { clampToAir, PADDING_AS_HU } from "./padding.ts";
 export {
@@ -46,9 +48,9 @@ export {
   type BundleFacts,
   buildRecipeProgram,
   buildStart,
-  packTrainedModel,
   type PreparedRecipe,
   type PrepareOptions,
+  packTrainedModel,
   prepareRecipe,
   type RecipeInputs,
   type TrainRecipeOptions,

@@ -21,23 +21,12 @@ import {
   voxelizePhantom,
 } from "@alara/physics";
 import { createLowDoseSimulator, ReconError } from "@alara/recon";
+import { roundToInt16, type TrainingDataOptions, type TrainingSeries } from "./data/training-series.ts";
 import { EnhanceError } from "./errors.ts";
 import { clampToAir } from "./padding.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** One series of the training or validation data. */
-export interface TrainingSeries {
-  /** Subject and series, as they enter the model card; public data only. */
-  readonly id: string;
-  readonly volume: Volume<"HU">;
-}
-
-/** A series that gave no pairs, and why. */
-export interface SkippedSeries {
-  readonly id: string;
-  readonly code: string;
-  readonly reason: string;
-}
+export type { SkippedSeries, TrainingDataOptions, TrainingSeries } from "./data/training-series.ts";
 
 /** The noise of a training series: the window of its kernel and its level at full dose. */
 export interface MeasuredKernel {
@@ -52,25 +41,12 @@ export interface TrainingPairs {
   readonly kernels: readonly MeasuredKernel[];
 }
 
-/** Options of the builders below. */
-export interface TrainingDataOptions extends LongWorkOptions {
-  /** Told of every series that cannot be used. */
-  readonly onSkipped?: (skipped: SkippedSeries) => void;
-}
-
 /** Keeps `maximum` slices around the middle of a long series: neighbours stay neighbours. */
 function limitSlices(volume: Volume<"HU">, maximum: number): Volume<"HU"> {
   const slices = volume.geometry.size[0];
   if (slices <= maximum) return volume;
   const start = Math.floor((slices - maximum) / 2);
   return getSlab(volume, start, start + maximum);
-}
-
-/** HU rounded to int16: half the memory, and the resolution that CT images have. */
-function toInt16(data: Float32Array): Int16Array {
-  const out = new Int16Array(data.length);
-  for (let i = 0; i < data.length; i++) out[i] = Math.max(-32768, Math.min(32767, Math.round(data[i])));
-  return out;
 }
 
 /** The noise fields of a series, and what they were made from. */
@@ -135,8 +111,8 @@ export async function buildTrainingPairs(
           id: `${item.id}/${s}`,
           rows,
           columns,
-          target: toInt16(getSliceData(clamped, s)),
-          noises: simulated.noises.map((noise) => toInt16(getSliceData(noise, s))),
+          target: roundToInt16(getSliceData(clamped, s)),
+          noises: simulated.noises.map((noise) => roundToInt16(getSliceData(noise, s))),
           weight: slices ** -0.25,
           levelRange: recipe.data.noiseScale,
         });
@@ -209,7 +185,7 @@ export async function buildPhantomPairs(
     });
     const noises: Int16Array[] = [];
     for (let realisation = 0; realisation < realisations; realisation++) {
-      noises.push(toInt16((await simulator.scanNoise(doseFraction, { realisation })).data));
+      noises.push(roundToInt16((await simulator.scanNoise(doseFraction, { realisation })).data));
     }
     pairs.push({
       id: `phantom/${index}`,
