@@ -148,19 +148,21 @@ function checkWindows(x: Tensor, { window, heads, shift = 0 }: WindowAttentionOp
   }
 }
 
-/** Cuts [N, C, H, W] into windows: [N, heads, C/heads, H/w, w, W/w, w] with its axes permuted and joined. */
-function cutWindows(
-  image: Tensor,
-  { window, heads }: WindowAttentionOptions,
-  order: "pixelsFirst" | "featuresFirst",
-): Tensor {
+/**
+ * Cuts [N, C, H, W] into windows [N, windows, heads, C/heads, w·w]. Features stand before pixels, so that rows of windows
+ * move whole: the transposes that products need are part of the products in onnxruntime.
+ */
+function cutWindows(image: Tensor, { window, heads }: WindowAttentionOptions): Tensor {
   const [batch, channels, rows, columns] = image.shape;
   const [down, across, features] = [rows / window, columns / window, channels / heads];
   const split = reshape(image, [batch, heads, features, down, window, across, window]);
-  const isPixelsFirst = order === "pixelsFirst";
-  const axes = isPixelsFirst ? [0, 3, 5, 1, 4, 6, 2] : [0, 3, 5, 1, 2, 4, 6];
-  const matrix = isPixelsFirst ? [window * window, features] : [features, window * window];
-  return reshape(transpose(split, axes), [batch, down * across, heads, ...matrix]);
+  const moved = transpose(split, [0, 3, 5, 1, 2, 4, 6]);
+  return reshape(moved, [batch, down * across, heads, features, window * window]);
+}
+
+/** The last two of five axes exchanged. */
+function swapMatrices(matrices: Tensor): Tensor {
+  return transpose(matrices, [0, 1, 2, 4, 3]);
 }
 
 /**
@@ -191,22 +193,22 @@ export function windowAttention(
       starts: [0, n * channels, 0, 0],
       ends: [batch, (n + 1) * channels, ...tokens.shape.slice(2)],
     });
-  const queries = mul(cutWindows(take(0), options, "pixelsFirst"), Math.sqrt(heads / channels));
-  let logits = matmul(queries, cutWindows(take(1), options, "featuresFirst"));
+  const queries = mul(cutWindows(take(0), options), Math.sqrt(heads / channels));
+  let logits = matmul(swapMatrices(queries), cutWindows(take(1), options));
   if (parameters.positionBias !== undefined) {
     const rowsOfBias = takeRows(parameters.positionBias, { indices: listRelativePositions(window) });
     logits = add(logits, reshape(transpose(rowsOfBias, [1, 0]), [heads, pixels, pixels]));
   }
   if (shift > 0) {
     const inside = pad(expand(createConstant(1), [1, 1, rows, columns]), margins);
-    const keys = cutWindows(inside, { window, heads: 1 }, "featuresFirst");
+    const keys = cutWindows(inside, { window, heads: 1 });
     logits = add(logits, mul(add(keys, -1), 1e9));
   }
-  const mixed = matmul(softmax(logits, { axis: 4 }), cutWindows(take(2), options, "pixelsFirst"));
+  const mixed = matmul(cutWindows(take(2), options), swapMatrices(softmax(logits, { axis: 4 })));
   const [height, width] = tokens.shape.slice(2);
   const [down, across] = [height / window, width / window];
-  const split = reshape(mixed, [batch, down, across, heads, window, window, channels / heads]);
-  const joined = reshape(transpose(split, [0, 3, 6, 1, 4, 2, 5]), [batch, channels, height, width]);
+  const split = reshape(mixed, [batch, down, across, heads, channels / heads, window, window]);
+  const joined = reshape(transpose(split, [0, 3, 4, 1, 5, 2, 6]), [batch, channels, height, width]);
   const { before } = margins;
   const cropped = slice(joined, {
     starts: before,
