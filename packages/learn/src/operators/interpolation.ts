@@ -67,7 +67,7 @@ function lowerAsProducts(
     const rest = countElements(sizes.slice(axis + 1));
     const reshape = (tensor: string, target: readonly number[]): string =>
       context.addNode("Reshape", [tensor, context.addConstant("int64", [target.length], target)]);
-    value = reshape(context.addNode("MatMul", [matrix, reshape(value, [lead, size, rest])]), sizes);
+    value = reshape(context.addNode("MatMul", [matrix, reshape(value, [lead, size, rest])]), [...sizes]);
   }
   return value;
 }

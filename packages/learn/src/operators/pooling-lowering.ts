@@ -127,7 +127,7 @@ function lowerSpread(
       context.addConstant("int64", [1], [shape[axis]]),
       context.addConstant("int64", [1], [1]),
     ]);
-    spread = lowerReshape(context, cut, shape);
+    spread = lowerReshape(context, cut, [...shape]);
   });
   const after = place.map((start, k) => call.input[k + 2] - start - shape[k + 2]);
   const pads = [0, 0, ...place, 0, 0, ...after];
