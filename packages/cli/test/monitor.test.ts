@@ -2,8 +2,15 @@
 import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { stripVTControlCharacters } from "node:util";
-import type { TrainLogEntry } from "@alara/learn";
-import { openRunFolder, type RunFolder } from "@alara/learn/node";
+import { createRandom } from "@alara/core";
+import {
+  createPairSource,
+  createPairValidation,
+  methods,
+  runTraining,
+  type TrainLogEntry,
+} from "@alara/learn";
+import { createNodeRuntime, openRunFolder, type RunFolder } from "@alara/learn/node";
 import { createTemporaryFolder, requireTool, type TemporaryFolder } from "@alara/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type PageServer, servePage } from "../src/monitor/page-server.ts";
@@ -460,6 +467,59 @@ describe("startTrainingMonitor", () => {
       "train 100",
       "validation 100",
     ]);
+  });
+
+  it("watches a real training without changing a bit of it", async () => {
+    const random = createRandom(4);
+    const draw = (): Float32Array => Float32Array.from({ length: 32 * 32 }, () => 40 * random.nextNormal());
+    const target = draw();
+    const pair = { id: "p", rows: 32, columns: 32, target, noises: [draw()], levelRange: [1, 1] as const };
+    const held = {
+      id: "h",
+      rows: 32,
+      columns: 32,
+      target,
+      input: target.map((x, k) => x + pair.noises[0][k]),
+    };
+    const program = methods.get("regression").build({
+      method: "regression",
+      networks: { main: { name: "residual-cnn", config: { channels: 4, layers: 3, unshuffle: 1 } } },
+      losses: [{ name: "l1" }],
+      optimiser: { kind: "adam" },
+      learningRate: { kind: "constant", value: 1e-3 },
+      batch: 2,
+      patch: [16, 16],
+    });
+    const base = {
+      program,
+      settings: { seed: 1, batch: 2, patch: 16, steps: 6, logEvery: 2, validateEvery: 3 },
+      source: createPairSource([pair], { tissueFraction: 0 }),
+      validation: createPairValidation([held]),
+      runtime: await createNodeRuntime({ threads: 1 }),
+    };
+    const run = await openRunFolder(folder.resolve("run"));
+    const screen = createTerminal(100);
+    const monitor = await startTrainingMonitor({
+      run,
+      facts: { ...FACTS, steps: 6 },
+      terminal: screen,
+      port: 0,
+    });
+    const events = await listen(String(monitor.url));
+    const { sink, onProgress } = monitor;
+    const watched = await runTraining({ ...base, sink, onProgress }).finally(() => monitor.close());
+    const alone = await runTraining(base);
+    expect(watched.checkpoint).toEqual(alone.checkpoint);
+    let view = await events.next("view");
+    while ((view.view as { status: string }).status !== "finished") view = await events.next("view");
+    expect(view.view).toMatchObject({
+      step: 6,
+      total: 6,
+      validation: { best: { step: watched.best?.step } },
+    });
+    expect(stripVTControlCharacters(screen.written.at(-1) ?? "")).toMatch(/finished[\s\S]*step 6 of 6/);
+    const state = JSON.parse((await runAlara("monitor", run.folder, "--json")).stdout);
+    expect(state.samples.map(({ step }: { step: number }) => step)).toEqual([0, 3, 6]);
   });
 
   it("writes plain lines without a terminal, and nothing else", async () => {
