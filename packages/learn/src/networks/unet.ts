@@ -3,7 +3,7 @@
  * (Oktay et al. 2018) whose maps can be looked at.
  */
 import { type ApplyContext, INFERENCE, type Network } from "../network.ts";
-import { add, mul, relu, sigmoid } from "../operators/arithmetic.ts";
+import { type AttentionGateParameters, attentionGate } from "../operators/attention.ts";
 import { convTranspose2d, convTranspose3d } from "../operators/convolution.ts";
 import { maxPool } from "../operators/pooling.ts";
 import { averagePool, enlargeNearest } from "../operators/resample.ts";
@@ -137,28 +137,16 @@ function createUp(name: string, inputs: number, outputs: number, config: Complet
   return { parameters: [weight, bias], apply: (input) => transposed(input, weight, { bias, stride: 2 }) };
 }
 
-/** An attention gate on a skip connection. */
-interface Gate {
-  readonly parameters: readonly Tensor[];
-  /** α, [N, 1, …], 0 to 1. */
-  measure(skip: Tensor, gating: Tensor): Tensor;
-}
-
-/** α = σ(ψ(ReLU(W_x x + W_g g))), all 1 × 1; Oktay et al. 2018, eq. 1, with g already at the size of x. */
-function createGate(name: string, channels: number, dimensions: 2 | 3): Gate {
+/** Parameters of the gate of one skip connection, features reduced to half inside (Oktay et al. 2018, eq. 1). */
+function createGate(name: string, channels: number, dimensions: 2 | 3): Required<AttentionGateParameters> {
   const inner = Math.max(1, Math.floor(channels / 2));
-  const common = { kernel: 1, dimensions };
-  const skipPart = createConvolution(`${name}.skip`, { inputs: channels, outputs: inner, ...common });
-  const gatePart = createConvolution(`${name}.gating`, {
-    inputs: channels,
-    outputs: inner,
-    hasBias: false,
-    ...common,
-  });
-  const psi = createConvolution(`${name}.psi`, { inputs: inner, outputs: 1, ...common });
+  const ones = Array.from({ length: dimensions }, () => 1);
   return {
-    parameters: [skipPart, gatePart, psi].flatMap(({ parameters }) => parameters),
-    measure: (skip, gating) => sigmoid(psi.apply(relu(add(skipPart.apply(skip), gatePart.apply(gating))))),
+    inputWeight: createWeight(`${name}.skip.weight`, [inner, channels, ...ones], channels, 1),
+    gateWeight: createWeight(`${name}.gating.weight`, [inner, channels, ...ones], channels, 1),
+    gateBias: createParameter(`${name}.gating.bias`, [inner], { kind: "zero" }),
+    attentionWeight: createWeight(`${name}.psi.weight`, [1, inner, ...ones], inner, 1),
+    attentionBias: createParameter(`${name}.psi.bias`, [1], { kind: "zero" }),
   };
 }
 
@@ -191,7 +179,7 @@ function createUnetBody(config: Complete, hasGates: boolean): UnetBody {
   const width = (level: number): number => channels * 2 ** level;
   const downs: Layer[] = [];
   const ups: Layer[] = [];
-  const gates: Gate[] = [];
+  const gates: Required<AttentionGateParameters>[] = [];
   const encoders: Layer[] = [];
   const decoders: Layer[] = [];
   for (let level = 0; level < levels; level++) {
@@ -223,17 +211,27 @@ function createUnetBody(config: Complete, hasGates: boolean): UnetBody {
       const raised = ups[level].apply(x, context);
       let skip = skips[level];
       if (hasGates) {
-        const alpha = gates[level].measure(skip, raised);
-        maps.unshift(alpha);
-        skip = mul(skip, alpha);
+        const gated = attentionGate(skip, raised, gates[level]);
+        maps.unshift(gated.attention);
+        skip = gated.output;
       }
       x = decoders[level].apply(concat([skip, raised], { axis: 1 }), context);
     }
     return { output: head.apply(x), maps };
   };
-  const layers = [...encoders, ...downs, ...ups, ...gates, ...decoders, head];
+  const collect = (layers: readonly Layer[]): Tensor[] => layers.flatMap(({ parameters }) => [...parameters]);
   return {
-    parameters: layers.flatMap(({ parameters }) => parameters),
+    parameters: [
+      ...collect([...encoders, ...downs, ...ups]),
+      ...gates.flatMap(({ inputWeight, gateWeight, gateBias, attentionWeight, attentionBias }) => [
+        inputWeight,
+        gateWeight,
+        gateBias,
+        attentionWeight,
+        attentionBias,
+      ]),
+      ...collect([...decoders, head]),
+    ],
     sizeMultiple: 2 ** (levels - 1),
     reach: computeReach(config),
     hasGlobalReach: config.norm === "instance" || config.norm === "group",

@@ -204,8 +204,8 @@ def unet(p, c, train, gates=False):
             inner = max(1, size[level] // 2)
             gate_parts.append(
                 (
-                    conv(p, size[level], inner, 1, dims),
                     conv(p, size[level], inner, 1, dims, bias=False),
+                    conv(p, size[level], inner, 1, dims),
                     conv(p, inner, 1, 1, dims),
                 )
             )
