@@ -442,6 +442,17 @@ export function createLedgerQueue(store: LedgerStore, options: JobQueueOptions):
     },
     findJob: (kind, key) => queue.getJob(computeJobId(kind, key)),
     listJobs,
+    async isDrained(kind) {
+      checkKind(kind);
+      const [row] = await read((transaction) =>
+        transaction.run(
+          `SELECT EXISTS (SELECT 1 FROM ${table} WHERE state = 'queued' AND kind = $1) AS queued,
+             EXISTS (SELECT 1 FROM ${table} WHERE state = 'running' AND kind = $1) AS running`,
+          [kind],
+        ),
+      );
+      return !(row.queued || row.running);
+    },
     deadLetters,
     redrive,
     stats: () =>

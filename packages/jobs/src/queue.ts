@@ -265,6 +265,9 @@ export interface JobQueue {
    * @throws JobsError `UNKNOWN_JOB`, `NOT_DEAD`
    */
   redrive(id: string): Promise<JobRecord>;
+  /** Whether no job of the kind is queued, for whatever time, or running. */
+  isDrained(kind: string): Promise<boolean>;
+  /** The whole store in figures; counts every job there is. */
   stats(): Promise<QueueStats>;
   /** Closes the connection; jobs still running stay claimed until their lease ends. */
   close(): Promise<void>;

@@ -219,12 +219,6 @@ async function runAttempt(settings: Settings, counts: Counts, job: ClaimedJob): 
   }
 }
 
-/** Whether no job of the kind can come any more without being enqueued. */
-async function isDrained(settings: Settings): Promise<boolean> {
-  const stats = (await settings.queue.stats()).kinds[settings.kind];
-  return stats === undefined || stats.queued + stats.running === 0;
-}
-
 /** One of `concurrency` lines of work. */
 async function runLane(settings: Settings, counts: Counts): Promise<void> {
   let outagePauseMs = FIRST_PAUSE_MS;
@@ -238,7 +232,7 @@ async function runLane(settings: Settings, counts: Counts): Promise<void> {
         await runAttempt(settings, counts, job);
         continue;
       }
-      if (settings.until === "drained" && (await isDrained(settings))) return;
+      if (settings.until === "drained" && (await settings.queue.isDrained(settings.kind))) return;
       await pause(settings.pollMs, settings.signal);
     } catch (error) {
       if (!isStoreOutage(error)) throw error;

@@ -10,6 +10,12 @@ import type { ChaosProcess } from "./chaos.ts";
 
 const settings = JSON.parse(process.argv[2]) as ChaosProcess;
 
+// Nothing of a run outlives it.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.exit(1);
+}, 500).unref();
+
 /** Until the store is there. */
 async function openPatiently(): Promise<Awaited<ReturnType<typeof openJobQueue>>> {
   for (;;) {

@@ -90,6 +90,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   });
   const acknowledged = new Set<string>();
   const running = new Map<number, ChildProcess>();
+  const ready = new Set<ChildProcess>();
+  const killing = new Set<ChildProcess>();
   const failures: string[] = [];
   let isOver = false;
   let killed = 0;
@@ -117,6 +119,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       complaint = (complaint + chunk.toString()).slice(-1000);
     });
     readline.createInterface({ input: child.stdout }).on("line", (line) => {
+      ready.add(child);
       if (role === "producer") acknowledged.add(line);
     });
     child.once("close", (code, signal) => {
@@ -131,9 +134,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     });
   };
 
-  const killing = new Set<ChildProcess>();
   const killOne = (): void => {
-    const children = [...running.values()].filter((child) => !killing.has(child));
+    // Only those that have begun: killing a process that still starts proves nothing.
+    const children = [...running.values()].filter((child) => ready.has(child) && !killing.has(child));
     const child = children[Math.floor(random.nextUniform() * children.length)];
     if (child === undefined) return;
     killing.add(child);

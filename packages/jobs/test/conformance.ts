@@ -4,76 +4,19 @@
  */
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SkippableContext } from "@alara/testing";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import {
-  type ClaimedJob,
-  computeJobId,
-  type JobQueue,
-  type JobQueueOptions,
-  JobsError,
-  type Json,
-  type WorkEvent,
-} from "../src/index.ts";
-import { runChaos } from "./chaos.ts";
-
-/** One store under test. */
-export interface StoreHarness {
-  readonly name: string;
-  /** Table of jobs, for faults that no call of the queue makes. */
-  readonly table: string;
-  /** Opens the store; skips the test with a reason when it cannot be had here. */
-  open(context: SkippableContext, options?: JobQueueOptions): Promise<JobQueue>;
-  address(): string;
-  sql(
-    statement: string,
-    parameters?: readonly (string | number)[],
-  ): Promise<readonly Record<string, unknown>[]>;
-  /** Kills the store and brings it back, where it is something that can be killed. */
-  fault?(): Promise<void>;
-  close(): Promise<void>;
-}
-
-const FULL = process.env.ALARA_FULL !== undefined;
-
-/** Expects a JobsError with the code. */
-async function expectCode(call: Promise<unknown>, code: string): Promise<void> {
-  const error = await call.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(JobsError);
-  expect((error as JobsError).code).toBe(code);
-}
-
-/** The next job, which must be there. */
-async function mustClaim(queue: JobQueue, kind: string, leaseMs = 60_000): Promise<ClaimedJob> {
-  const job = await queue.claim(kind, { leaseMs });
-  if (job === undefined) throw new Error(`no ${kind} to claim`);
-  return job;
-}
+import { computeJobId, type JobQueue, type Json } from "../src/index.ts";
+import { describeWork } from "./conformance-work.ts";
+import { expectCode, expireLeases, mustClaim, openStore, type StoreHarness } from "./store-harness.ts";
 
 /** Defines the suite. */
 export function describeJobQueue(harness: StoreHarness): void {
-  let kinds = 0;
-  const freshKind = (): string => {
-    kinds += 1;
-    return `kind-${kinds}`;
-  };
-  /** Makes the leases of a kind run out now. */
-  const expire = (kind: string): Promise<unknown> =>
-    harness.sql(`UPDATE ${harness.table} SET lease_until = 1 WHERE state = 'running' AND kind = $1`, [kind]);
-  const opened = async (context: SkippableContext, options?: JobQueueOptions) => {
-    const queue = await harness.open(context, options);
-    return { queue, kind: freshKind(), [Symbol.asyncDispose]: () => queue.close() };
-  };
-
   afterAll(() => harness.close());
 
   describe(`job queue in ${harness.name}`, () => {
     test("a known key is free and gives the job that is there", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       const first = await queue.enqueue(kind, { fold: 1 }, { key: "a", priority: 3 });
       expect(first.isNew).toBe(true);
@@ -94,7 +37,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("many at a time: one key once, all or none", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       const results = await queue.enqueueMany(kind, [
         { key: "a", payload: 1 },
@@ -112,8 +55,8 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("callers at the same time make one job of one key", async (context) => {
-      await using store = await opened(context);
-      await using second = await opened(context);
+      await using store = await openStore(harness, context);
+      await using second = await openStore(harness, context);
       const calls = Array.from({ length: 12 }, (_, index) =>
         (index % 2 === 0 ? store : second).queue.enqueue(store.kind, index, { key: "same" }),
       );
@@ -123,7 +66,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("what cannot be stored is refused by name", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       for (const payload of [
         Number.POSITIVE_INFINITY,
@@ -147,7 +90,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("any JSON comes back as it was: payload, progress, result, key", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       const values = fc.sample(fc.jsonValue({ maxDepth: 3 }), { numRuns: 25, seed: 7 });
       const awkward: unknown[] = [
@@ -174,7 +117,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("higher priority first, then order of arrival; also after a retry", async (context) => {
-      await using store = await opened(context, { retry: { baseMs: 0 } });
+      await using store = await openStore(harness, context, { retry: { baseMs: 0 } });
       const { queue, kind } = store;
       const requests = [0, 5, 0, -1, 5, 0].map((priority, index) => ({
         key: `${index}`,
@@ -192,22 +135,22 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("not before its time", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
-      await queue.enqueue(kind, null, { key: "later", runAfter: Date.now() + 400, priority: 9 });
+      await queue.enqueue(kind, null, { key: "later", runAfter: Date.now() + 1200, priority: 9 });
       await queue.enqueue(kind, null, { key: "far", runAfter: new Date(Date.now() + 3_600_000) });
       await queue.enqueue(kind, null, { key: "now" });
       expect((await mustClaim(queue, kind)).key).toBe("now");
       expect(await queue.claim(kind)).toBeUndefined();
       expect((await queue.stats()).kinds[kind]).toMatchObject({ queued: 2, delayed: 2, running: 1 });
-      await sleep(450);
+      await sleep(1250);
       expect((await mustClaim(queue, kind)).key).toBe("later");
       expect(await queue.claim(kind)).toBeUndefined();
     });
 
     test("one job goes to one claimer", async (context) => {
-      await using store = await opened(context);
-      await using second = await opened(context);
+      await using store = await openStore(harness, context);
+      await using second = await openStore(harness, context);
       const { kind } = store;
       await store.queue.enqueueMany(
         kind,
@@ -226,20 +169,20 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("a lease that ran out goes to another, and the zombie commits nothing", async (context) => {
-      await using store = await opened(context);
-      await using second = await opened(context);
+      await using store = await openStore(harness, context);
+      await using second = await openStore(harness, context);
       const { queue, kind } = store;
       await harness.sql("CREATE TABLE IF NOT EXISTS zombie_effect (token integer NOT NULL)");
       await queue.enqueue(kind, null, { key: "a" });
-      const zombie = await mustClaim(queue, kind, 150);
-      expect(zombie).toMatchObject({ attempts: 1, leaseMs: 150, state: "running" });
+      const zombie = await mustClaim(queue, kind, 700);
+      expect(zombie).toMatchObject({ attempts: 1, leaseMs: 700, state: "running" });
       expect(await second.queue.claim(kind)).toBeUndefined();
-      await sleep(200);
+      await sleep(750);
       const heir = await mustClaim(second.queue, kind);
       expect(heir).toMatchObject({ id: zombie.id, attempts: 2 });
       expect(heir.token).toBeGreaterThan(zombie.token);
       expect(heir.reason).toMatch(
-        /lease expired: worker .+ gave no sign of life for 150 ms \(attempt 1 of 5\)/,
+        /lease expired: worker .+ gave no sign of life for 700 ms \(attempt 1 of 5\)/,
       );
       expect(await queue.heartbeat(zombie)).toBe(false);
       let ran = false;
@@ -261,23 +204,23 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("heartbeats keep a lease; late but not taken over still counts", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueue(kind, null, { key: "a" });
-      const job = await mustClaim(queue, kind, 300);
+      const job = await mustClaim(queue, kind, 1000);
       for (let beat = 0; beat < 4; beat += 1) {
-        await sleep(120);
+        await sleep(300);
         expect(await queue.heartbeat(job, { progress: { step: beat } })).toBe(true);
         expect(await queue.claim(kind)).toBeUndefined();
       }
       expect((await queue.getJob(job.id))?.progress).toEqual({ step: 3 });
-      await sleep(350);
+      await sleep(1100);
       await queue.complete(job, "late");
       expect(await queue.getJob(job.id)).toMatchObject({ state: "done", result: "late", attempts: 1 });
     });
 
     test("retries wait twice as long each time, up to the limit", async (context) => {
-      await using store = await opened(context, { retry: { baseMs: 10_000, maxMs: 30_000 } });
+      await using store = await openStore(harness, context, { retry: { baseMs: 10_000, maxMs: 30_000 } });
       const { queue, kind } = store;
       await queue.enqueue(kind, null, { key: "a" });
       for (const delayMs of [10_000, 20_000, 30_000, 30_000]) {
@@ -308,13 +251,13 @@ export function describeJobQueue(harness: StoreHarness): void {
     };
 
     test("attempts are counted at the claim: a job that only kills ends among the dead", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueue(kind, null, { key: "poison", maxAttempts: 3 });
       await queue.enqueue(kind, null, { key: "good", priority: -1 });
       for (let attempt = 1; attempt <= 3; attempt += 1) {
         expect(await mustClaim(queue, kind)).toMatchObject({ key: "poison", attempts: attempt });
-        await expire(kind);
+        await expireLeases(harness, kind);
       }
       expect(await mustClaim(queue, kind)).toMatchObject({ key: "good", attempts: 1 });
       const [letter, ...others] = await queue.deadLetters(kind);
@@ -326,7 +269,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("what cannot succeed is dead at once; redriven, it begins anew and keeps its fence", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueue(kind, { series: "x" }, { key: "a" });
       const first = await mustClaim(queue, kind);
@@ -350,7 +293,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("released jobs come back without an attempt", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueue(kind, null, { key: "a", maxAttempts: 1 });
       for (let round = 0; round < 3; round += 1) {
@@ -362,7 +305,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("an effect is stored with the completion or not at all", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await harness.sql("CREATE TABLE IF NOT EXISTS atomic_effect (note text NOT NULL)");
       await queue.enqueue(kind, null, { key: "a" });
@@ -404,7 +347,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("an effect cannot begin or end a transaction", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueue(kind, null, { key: "a" });
       const job = await mustClaim(queue, kind);
@@ -426,7 +369,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("a queue method inside an effect is an error, not a standstill", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueue(kind, null, { key: "a" });
       const job = await mustClaim(queue, kind);
@@ -446,7 +389,7 @@ export function describeJobQueue(harness: StoreHarness): void {
     });
 
     test("figures, lists, pages", async (context) => {
-      await using store = await opened(context);
+      await using store = await openStore(harness, context);
       const { queue, kind } = store;
       await queue.enqueueMany(
         kind,
@@ -459,6 +402,7 @@ export function describeJobQueue(harness: StoreHarness): void {
       const stats = await queue.stats();
       expect(stats.kinds[kind]).toEqual({ queued: 5, delayed: 1, running: 1, done: 1, dead: 1 });
       expect(stats.done).toBeGreaterThanOrEqual(1);
+      expect([await queue.isDrained(kind), await queue.isDrained("nothing-here")]).toEqual([false, true]);
       expect(stats.oldestReadyMs).toBeGreaterThanOrEqual(0);
       expect(stats.oldestReadyMs).toBeLessThan(120_000);
       const page = await queue.listJobs(kind, { limit: 3 });
@@ -472,138 +416,8 @@ export function describeJobQueue(harness: StoreHarness): void {
       expect(await queue.getJob("nothing")).toBeUndefined();
     });
 
-    test("work: results, retries, the dead, no more at a time than asked", async (context) => {
-      await using store = await opened(context, { retry: { baseMs: 20, maxMs: 40 } });
-      const { queue, kind } = store;
-      await queue.enqueueMany(
-        kind,
-        Array.from({ length: 12 }, (_, index) => ({ key: `${index}`, payload: index, maxAttempts: 3 })),
-      );
-      let now = 0;
-      let most = 0;
-      const events: WorkEvent[] = [];
-      const summary = await queue.work(
-        kind,
-        async ({ job, commit, report }) => {
-          now += 1;
-          most = Math.max(most, now);
-          try {
-            report({ at: job.payload });
-            await sleep(15);
-            if (job.payload === 3 && job.attempts < 3) throw new Error("flaky");
-            if (job.payload === 4) throw new Error("always");
-            if (job.payload === 5) throw new JobsError("PERMANENT_FAILURE", "never");
-            if (job.payload === 6) {
-              await commit({ committed: true });
-              await expectCode(commit({ committed: "again" }), "ALREADY_COMMITTED");
-              throw new Error("after the commit");
-            }
-            if (job.payload === 7) return Number.NaN;
-            return { double: (job.payload as number) * 2 };
-          } finally {
-            now -= 1;
-          }
-        },
-        { concurrency: 3, pollMs: 20, until: "drained", onEvent: (event) => events.push(event) },
-      );
-      expect(most).toBe(3);
-      expect(summary).toEqual({ done: 9, failed: 2 + 3 + 1 + 1, lost: 0, released: 0 });
-      const records = await queue.listJobs(kind);
-      expect(records[2]).toMatchObject({ state: "done", result: { double: 4 }, attempts: 1 });
-      expect(records[3]).toMatchObject({
-        state: "done",
-        result: { double: 6 },
-        attempts: 3,
-        reason: undefined,
-      });
-      expect(records[4]).toMatchObject({ state: "dead", attempts: 3, reason: "Error: always" });
-      expect(records[5]).toMatchObject({
-        state: "dead",
-        attempts: 1,
-        reason: "JobsError PERMANENT_FAILURE: never",
-      });
-      expect(records[6]).toMatchObject({ state: "done", result: { committed: true } });
-      expect(records[7]).toMatchObject({ state: "dead", attempts: 1 });
-      expect(events.filter((event) => event.type === "claimed")).toHaveLength(16);
-    });
-
-    test("abort: handlers are told, their jobs go back untried, the next worker finishes them", async (context) => {
-      await using store = await opened(context);
-      const { queue, kind } = store;
-      await queue.enqueueMany(
-        kind,
-        ["a", "b", "c"].map((key) => ({ key, payload: null, maxAttempts: 1 })),
-      );
-      const controller = new AbortController();
-      let told = 0;
-      const working = queue.work(
-        kind,
-        async ({ signal }) => {
-          if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
-          told += 1;
-          throw signal.reason;
-        },
-        { concurrency: 2, signal: controller.signal, pollMs: 20 },
-      );
-      while ((await queue.stats()).kinds[kind].running < 2) await sleep(20);
-      controller.abort(new Error("shutdown"));
-      expect(await working).toEqual({ done: 0, failed: 0, lost: 0, released: 2 });
-      expect(told).toBe(2);
-      expect((await queue.listJobs(kind)).map((job) => [job.state, job.attempts])).toEqual(
-        Array.from({ length: 3 }, () => ["queued", 0]),
-      );
-      expect(await queue.work(kind, async () => "ok", { until: "drained" })).toMatchObject({ done: 3 });
-    });
-
-    test("a handler learns that its lease is lost, and its job runs elsewhere once", async (context) => {
-      await using store = await opened(context);
-      await using second = await opened(context);
-      const { queue, kind } = store;
-      await queue.enqueue(kind, null, { key: "a" });
-      const controller = new AbortController();
-      let seen: unknown;
-      const working = queue.work(
-        kind,
-        async ({ signal, commit }) => {
-          let heir: ClaimedJob | undefined;
-          while (heir === undefined) {
-            // A heartbeat may come in between.
-            await expire(kind);
-            heir = await second.queue.claim(kind);
-          }
-          await new Promise((resolve) => signal.addEventListener("abort", resolve));
-          seen = signal.reason;
-          await second.queue.complete(heir, "heir");
-          controller.abort();
-          await commit("zombie");
-        },
-        { leaseMs: 400, heartbeatMs: 50, signal: controller.signal },
-      );
-      expect(await working).toEqual({ done: 0, failed: 0, lost: 1, released: 0 });
-      expect((seen as JobsError).code).toBe("LEASE_LOST");
-      expect(await queue.findJob(kind, "a")).toMatchObject({ result: "heir", attempts: 2 });
-    });
-
-    test("an attempt that runs too long is a failed one", async (context) => {
-      await using store = await opened(context);
-      const { queue, kind } = store;
-      await queue.enqueue(kind, null, { key: "a", maxAttempts: 1 });
-      const summary = await queue.work(
-        kind,
-        async ({ signal }) => {
-          await new Promise((resolve) => signal.addEventListener("abort", resolve));
-          throw signal.reason;
-        },
-        { maxRunMs: 60, until: "drained", pollMs: 20 },
-      );
-      expect(summary.failed).toBe(1);
-      expect((await queue.deadLetters(kind))[0].reason).toMatch(
-        /TIMED_OUT: the attempt ran longer than 60 ms/,
-      );
-    });
-
     test("the store's clock set back holds nothing up for longer than a lease or a delay", async (context) => {
-      await using store = await opened(context, { retry: { baseMs: 200 } });
+      await using store = await openStore(harness, context, { retry: { baseMs: 200 } });
       const { queue, kind } = store;
       await queue.enqueueMany(
         kind,
@@ -629,45 +443,14 @@ export function describeJobQueue(harness: StoreHarness): void {
       expect(performance.now() - start).toBeLessThan(5000);
     });
 
+    describeWork(harness);
+
     test("closed is closed", async (context) => {
       const queue = await harness.open(context);
       await queue.close();
       await queue.close();
       await expectCode(queue.enqueue("any", null, { key: "a" }), "CLOSED");
       await expectCode(queue.stats(), "CLOSED");
-    });
-
-    test("kill -9 of producers, workers and the store: every effect once, poison contained", {
-      timeout: 900_000,
-    }, async (context) => {
-      await using store = await opened(context);
-      const report = await runChaos({
-        queue: store.queue,
-        url: harness.address(),
-        kind: store.kind,
-        sql: harness.sql,
-        jobs: FULL ? 2500 : 60,
-        producers: FULL ? 2 : 1,
-        workers: FULL ? 4 : 2,
-        kills: FULL ? 200 : 4,
-        killEveryMs: 500,
-        leaseMs: 800,
-        ...(harness.fault === undefined
-          ? {}
-          : { storeFault: { every: FULL ? 10 : 2, inject: () => harness.fault?.() ?? Promise.resolve() } }),
-        seed: 20261121,
-        limitMs: FULL ? 800_000 : 50_000,
-      });
-      expect(report).toMatchObject({
-        lost: 0,
-        lostAcknowledged: 0,
-        duplicated: 0,
-        dead: 1,
-        deadAttempts: [3],
-      });
-      expect(report.storeFaults).toBe(harness.fault === undefined ? 0 : FULL ? 20 : 2);
-      expect(report.recovered).toBeGreaterThan(0);
-      expect(report.died).toBeGreaterThanOrEqual(3);
     });
   });
 }

@@ -6,4 +6,7 @@ const [, , url, kind, leaseMs] = process.argv;
 const queue = await openJobQueue(url);
 const job = await queue.claim(kind, { leaseMs: Number(leaseMs) });
 process.stdout.write(`${job?.id}\n`);
-setInterval(() => undefined, 1000);
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.exit(1);
+}, 500);

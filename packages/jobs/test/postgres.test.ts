@@ -6,8 +6,9 @@ import type { SkippableContext } from "@alara/testing";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { type JobQueueOptions, openJobQueue } from "../src/index.ts";
-import { describeJobQueue, type StoreHarness } from "./conformance.ts";
+import { describeJobQueue } from "./conformance.ts";
 import { type PostgresCluster, startPostgresCluster } from "./postgres-cluster.ts";
+import type { StoreHarness } from "./store-harness.ts";
 
 let starting: Promise<PostgresCluster | undefined> | undefined;
 

@@ -124,7 +124,7 @@ test("shutdown: a child may save and finish, one that does not is killed and its
     {
       concurrency: 2,
       signal: controller.signal,
-      graceMs: 400,
+      graceMs: 2500,
       onEvent: (event) => {
         if (event.type === "progress") reports += 1;
         if (reports === 2) controller.abort();
@@ -187,8 +187,8 @@ test("kill -9 of a worker also ends its child, though that is deaf with compute"
       return false;
     }
   };
-  if (process.platform === "linux") await expect.poll(isAlive, { timeout: 5000 }).toBe(false);
-  await expect.poll(() => queue.claim("k"), { timeout: 5000 }).toMatchObject({ attempts: 2 });
+  if (process.platform === "linux") await expect.poll(isAlive, { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => queue.claim("k"), { timeout: 20_000 }).toMatchObject({ attempts: 2 });
   await queue.close();
 });
 
