@@ -1,10 +1,11 @@
-/** `alara methods` and `alara models`: what there is to enhance with. */
+/** `alara methods` and `alara models`: what there is to enhance with. `alara models import` is in import-model.ts. */
 import { enhancers } from "@alara/enhance";
 import { readBundle } from "@alara/enhance/node";
 import type { Command } from "commander";
 import { printResult, runCommand } from "../context.ts";
 import { DEFAULT_MODEL, findModelFolder, listShippedModels } from "../models.ts";
 import { formatTable } from "../terminal.ts";
+import { addImportModelCommand } from "./import-model.ts";
 
 /** Adds both commands. */
 export function addListCommands(program: Command): void {
@@ -32,7 +33,7 @@ export function addListCommands(program: Command): void {
       }),
     );
 
-  program
+  const models = program
     .command("models")
     .description("list the shipped model bundles, verified, with their validation figures")
     .option("--json", "machine-readable output")
@@ -52,4 +53,5 @@ export function addListCommands(program: Command): void {
         printResult(context, formatTable([["model", "version", "sha256", "what it is"], ...rows]), models);
       }),
     );
+  addImportModelCommand(models);
 }
