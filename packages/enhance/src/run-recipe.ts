@@ -82,13 +82,16 @@ export async function prepareRecipe(
   ];
   let quality: DataQualityReport | undefined;
   if (mode !== "skip") {
-    const series = sides.map(({ id, side, volume }) => ({
-      id: `${side}:${id}`,
-      patientId: getPatient(id),
-      side,
-      volume,
+    const series = sides.map((item) => ({
+      ...item,
+      id: `${item.side}:${item.id}`,
+      patientId: item.patientId ?? getPatient(item.id),
     }));
-    quality = await checkTrainingData(series, { checks: ["values", "copies"] });
+    const hasPairs = sides.some(({ pairId }) => pairId !== undefined);
+    quality = await checkTrainingData(series, {
+      checks: hasPairs ? ["values", "pairs", "copies"] : ["values", "copies"],
+      scale: Number(recipe.data.task?.options?.scale ?? 1),
+    });
     if (mode === "refuse") assertUsableData(quality);
   }
   const task = trainingTasks.get(recipe.data.task?.name ?? "low-dose");
@@ -102,6 +105,8 @@ export interface TrainRecipeOptions extends LongWorkOptions {
   readonly sink?: TrainSink;
   readonly resume?: Checkpoint;
   readonly threads?: number;
+  /** Pause after this step; see `runTraining`. */
+  readonly until?: number;
   /** Weights of a model to go on from, by parameter name: fine-tuning. */
   readonly startWeights?: ReadonlyMap<string, WeightTensor>;
 }
@@ -144,7 +149,7 @@ export function buildStart(
 /** Trains a prepared recipe. */
 export function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOptions): Promise<TrainResult> {
   const { recipe, program, data } = prepared;
-  const { runtime, sink, resume, threads, startWeights, signal, onProgress } = options;
+  const { runtime, sink, resume, threads, until, startWeights, signal, onProgress } = options;
   return runTraining({
     program,
     settings: getTrainSettings(recipe),
@@ -163,6 +168,7 @@ export function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOption
     ...(resume ? { resume } : {}),
     ...(startWeights ? { start: buildStart(program, recipe.training.seed, startWeights) } : {}),
     ...(threads === undefined ? {} : { threads }),
+    ...(until === undefined ? {} : { until }),
     ...(signal ? { signal } : {}),
     ...(onProgress ? { onProgress } : {}),
   });

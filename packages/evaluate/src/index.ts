@@ -53,6 +53,7 @@ export {
   type SsdeModel,
 } from "./size-specific-dose.ts";
 export { spreadSlices } from "./slices.ts";
+export { type SignedRankResult, testSignedRanks } from "./statistics/signed-rank.ts";
 export { measureStructureLoss, type StructureResult } from "./structure.ts";
 export {
   classifyTissues,

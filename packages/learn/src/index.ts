@@ -27,6 +27,7 @@ export {
   measureReceptiveRadius,
   measureSizeMultiple,
 } from "./import/measure-denoiser.ts";
+export { freezeNetwork, readModelWeights, selectWeights } from "./import/model-weights.ts";
 export {
   type FrozenFeatures,
   type ImportedGraph,
@@ -39,7 +40,6 @@ export {
   openOnnxGraph,
 } from "./import/onnx-graph.ts";
 export type { OnnxModelValue } from "./import/onnx-model.ts";
-export { freezeNetwork, readModelWeights, selectWeights } from "./import/model-weights.ts";
 export {
   MAXIMUM_HEADER_BYTES,
   readSafetensors,
@@ -162,6 +162,7 @@ export {
 } from "./trainer.ts";
 export {
   createPairValidation,
+  type PairFigures,
   type PairValidationOptions,
   type RunNetwork,
   type Validation,

@@ -31,7 +31,7 @@ import { gatherParameters, type TrainingProgram } from "./program.ts";
 import { createFloatData, getFloatOutput, type Runtime, type Session } from "./runtime.ts";
 import { computeLearningRate } from "./schedule.ts";
 import { createTrainState, type TrainState } from "./train-step.ts";
-import type { Validation, ValidationResult, ValidationSample } from "./validation.ts";
+import type { PairFigures, Validation, ValidationResult, ValidationSample } from "./validation.ts";
 
 /** How a run goes, apart from method and data; plain JSON. */
 export interface TrainSettings {
@@ -72,7 +72,7 @@ export type TrainLogEntry =
       readonly figures: Readonly<Record<string, number>>;
       /** Decides which weights are best: lower is better. */
       readonly score: number;
-      readonly perPair: readonly { readonly id: string; readonly rmseHu: number }[];
+      readonly perPair: readonly PairFigures[];
       readonly isBest: boolean;
     }
   | { readonly kind: "end"; readonly step: number; readonly reason: "finished" | "early stop" | "aborted" };
@@ -100,6 +100,11 @@ export interface TrainOptions extends LongWorkOptions {
   readonly sink?: TrainSink;
   /** Continue from here. */
   readonly resume?: Checkpoint;
+  /**
+   * Pause after this step, with a validation and a checkpoint; a multiple of `validateEvery` keeps the whole run the same
+   * bit for bit. Default: the last step.
+   */
+  readonly until?: number;
   /** Start from these weights (group → flat values) instead of drawn ones: fine-tuning. */
   readonly start?: Readonly<Record<string, Float32Array>>;
   readonly threads?: number;
@@ -111,7 +116,7 @@ export interface TrainResult {
   readonly values: Readonly<Record<string, Float32Array>>;
   readonly best: BestWeights | null;
   readonly checkpoint: Checkpoint;
-  readonly reason: "finished" | "early stop";
+  readonly reason: "finished" | "early stop" | "paused";
 }
 
 /** The sides of a patch as a list: one number means a square. */
@@ -294,7 +299,8 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
   try {
     for (const opening of openPhases(options)) running.push(await opening);
     if (resume === undefined) await validate();
-    while (done < settings.steps && validationsSinceBest < patience) {
+    const end = Math.min(settings.steps, options.until ?? settings.steps);
+    while (done < end && validationsSinceBest < patience) {
       if (signal?.aborted) {
         await sink?.log({ kind: "end", step: done, reason: "aborted" });
         await save();
@@ -327,14 +333,15 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
         await sink?.log({ kind: "train", step: done, learningRates, means: computeMeans(pending) });
         pending = {};
       }
-      if (done % validateEvery === 0 || done === settings.steps) {
+      if (done % validateEvery === 0 || done === end) {
         await validate();
         await save();
       }
       onProgress?.({ phase: "train", done, total: settings.steps, unit: "steps" });
     }
-    const reason = done < settings.steps ? "early stop" : "finished";
-    await sink?.log({ kind: "end", step: done, reason });
+    const isPaused = done === end && end < settings.steps;
+    const reason = isPaused ? "paused" : done < settings.steps ? "early stop" : "finished";
+    if (reason !== "paused") await sink?.log({ kind: "end", step: done, reason });
     const checkpoint = await capture();
     const last = running.map(({ phase }) => [phase.group, checkpoint.phases[phase.name].average]);
     return { values: best?.values ?? Object.fromEntries(last), best, checkpoint, reason };

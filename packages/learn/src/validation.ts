@@ -29,13 +29,21 @@ export interface ValidationSample {
   readonly images: readonly { readonly name: string; readonly data: Float32Array }[];
 }
 
+/** Figures of one validation case. */
+export interface PairFigures {
+  readonly id: string;
+  readonly rmseHu: number;
+  /** Of the unprocessed input; absent where the matrices differ. */
+  readonly inputRmseHu?: number;
+}
+
 /** What a validation found. */
 export interface ValidationResult {
   /** Decides which weights are best: lower is better. */
   readonly score: number;
   /** Named figures for the log; `rmseHu` and `inputRmseHu` where there is a truth. */
   readonly figures: Readonly<Record<string, number>>;
-  readonly perPair: readonly { readonly id: string; readonly rmseHu: number }[];
+  readonly perPair: readonly PairFigures[];
   readonly samples: readonly Omit<ValidationSample, "step">[];
 }
 
@@ -84,7 +92,7 @@ export function createPairValidation(
       const network = networks[name];
       const { sizeMultiple, dimensions, outputScale } = network;
       let [sum, inputSum, count] = [0, 0, 0];
-      const perPair: { id: string; rmseHu: number }[] = [];
+      const perPair: PairFigures[] = [];
       const samples: Omit<ValidationSample, "step">[] = [];
       for (const [k, { id, rows, columns, slices = 1, input, target }] of pairs.entries()) {
         const outputLength =
@@ -107,11 +115,17 @@ export function createPairValidation(
         let pairSum = 0;
         for (let p = 0; p < target.length; p++) pairSum += (output[p] - target[p]) ** 2;
         const plane = rows * columns;
+        let pairInputSum = 0;
         if (outputScale === 1) {
           const reference = input.length === target.length ? input : takeMiddle(input, plane);
-          for (let p = 0; p < target.length; p++) inputSum += (reference[p] - target[p]) ** 2;
+          for (let p = 0; p < target.length; p++) pairInputSum += (reference[p] - target[p]) ** 2;
+          inputSum += pairInputSum;
         }
-        perPair.push({ id, rmseHu: Math.sqrt(pairSum / target.length) });
+        perPair.push({
+          id,
+          rmseHu: Math.sqrt(pairSum / target.length),
+          ...(outputScale === 1 ? { inputRmseHu: Math.sqrt(pairInputSum / target.length) } : {}),
+        });
         sum += pairSum;
         count += target.length;
         if (k < kept) {

@@ -19,8 +19,7 @@ export const lowDose: TrainingTask = {
   async prepare({ recipe, program, training, validation }, options) {
     const real = await buildTrainingPairs(training, recipe, options);
     const phantoms = await buildPhantomPairs(recipe, real, options);
-    const { sizeMultiple } = program.networks.main;
-    const held = await buildValidationPairs(validation, recipe, sizeMultiple, options);
+    const held = await buildValidationPairs(validation, recipe, program.networks.main.sizeMultiple, options);
     return {
       source: createPairSource([...real.pairs, ...phantoms], { tissueFraction: recipe.data.bodyShare }),
       ...(held.length > 0 ? { validation: createPairValidation(held) } : {}),
@@ -30,5 +29,9 @@ export const lowDose: TrainingTask = {
         "Pairs by image-domain low-dose insertion: targets keep the noise of the original scan. Phantom pairs have noise-free targets.",
       summary: `${real.pairs.length} slices of ${real.kernels.length} series, ${phantoms.length} phantoms; validation on ${held.length} slices`,
     };
+  },
+  async prepareValidation({ recipe, program, validation }, { samples = 0, ...options }) {
+    const held = await buildValidationPairs(validation, recipe, program.networks.main.sizeMultiple, options);
+    return held.length > 0 ? createPairValidation(held, { samples }) : undefined;
   },
 };

@@ -51,6 +51,15 @@ export interface TrainingTask {
    * @throws EnhanceError `NO_TRAINING_DATA`, `RECIPE_INVALID`, and what simulation throws
    */
   prepare(inputs: TaskInputs, options: TrainingDataOptions): Promise<TaskData>;
+  /**
+   * A validation on its own, such as on the test patients of a fold; undefined where there is no truth.
+   *
+   * @param samples - cases whose images are kept
+   */
+  prepareValidation(
+    inputs: Omit<TaskInputs, "training">,
+    options: TrainingDataOptions & { readonly samples?: number },
+  ): Promise<Validation | undefined>;
 }
 
 /**
