@@ -1,15 +1,42 @@
-/** Reads the series of one side of a split, and refuses a split with a patient on two sides. */
+/**
+ * Reads the series of one side of a split, and refuses a split with a patient on two sides. A split says for each
+ * folder who belongs to the side, and, for pairs and pools, what the folder's series are for.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LongWorkOptions } from "@alara/core";
-import { DicomError, decodeVolume, readSeriesFile, readText, type Series, TAG } from "@alara/dicom";
+import {
+  type DicomDataset,
+  DicomError,
+  decodeVolume,
+  readNumber,
+  readSeriesFile,
+  readText,
+  type Series,
+  TAG,
+} from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
-import type { SkippedSeries, TrainingSeries } from "@alara/enhance";
+import type { SeriesFacts, SkippedSeries, TrainingSeries } from "@alara/enhance";
 import { UsageError } from "./context.ts";
 import { CliError } from "./input.ts";
 
-/** One side of a split: folder → "all" or the subjects (Patient IDs) that belong to it. */
-type SplitSide = Readonly<Record<string, "all" | readonly string[]>>;
+/** Who of a folder belongs to a side: everybody, or these subjects (Patient IDs). */
+type Subjects = "all" | readonly string[];
+
+const ROLES = ["input", "target", "repeat", "image"] as const;
+const POOLS = ["x", "y"] as const;
+
+/** What stands under a folder of a side. */
+interface SplitFolder {
+  readonly subjects: Subjects;
+  /** Half of a pair, or one of several scans of each subject. */
+  readonly role?: (typeof ROLES)[number];
+  /** Pool of unpaired training. */
+  readonly pool?: (typeof POOLS)[number];
+}
+
+/** One side of a split: folder → subjects, or what its series are for. */
+type SplitSide = Readonly<Record<string, SplitFolder>>;
 
 /** Options of {@link readSplitSeries}. */
 export interface ReadSplitOptions extends LongWorkOptions {
@@ -21,20 +48,45 @@ export interface SplitSeries {
   readonly id: string;
   readonly subject: string;
   readonly series: Series;
+  readonly role?: (typeof ROLES)[number];
+  readonly pool?: (typeof POOLS)[number];
+  /** Series of one pair, or repeats of one subject, have the same. */
+  readonly pairId?: string;
+  readonly facts: SeriesFacts;
 }
 
-function isSide(value: unknown): value is SplitSide {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every(
-      (item) => item === "all" || (Array.isArray(item) && item.every((s) => typeof s === "string")),
-    )
-  );
+function isSubjects(value: unknown): value is Subjects {
+  return value === "all" || (Array.isArray(value) && value.every((item) => typeof item === "string"));
 }
 
-function readSplit(dataFolder: string, splitFile: string): Readonly<Record<string, SplitSide>> {
+/** A folder's entry: "all", a list, or an object; null for anything else. */
+function readFolder(value: unknown): SplitFolder | null {
+  if (isSubjects(value)) return { subjects: value };
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const { subjects, role, pool, ...rest } = value as Readonly<Record<string, unknown>>;
+  const isKnown =
+    isSubjects(subjects) &&
+    (role === undefined || ROLES.includes(role as SplitFolder["role"] & string)) &&
+    (pool === undefined || POOLS.includes(pool as SplitFolder["pool"] & string)) &&
+    Object.keys(rest).length === 0;
+  return isKnown ? (value as SplitFolder) : null;
+}
+
+/** A side, or what is wrong with it; null for what is none (a text, a number). */
+function readSide(value: unknown): SplitSide | string | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const side: Record<string, SplitFolder> = {};
+  for (const [folder, item] of Object.entries(value)) {
+    const entry = readFolder(item);
+    if (entry === null) {
+      return `has an entry for "${folder}" that is none of "all", a list of Patient IDs, { "subjects": …, "role": ${ROLES.join(" | ")}, "pool": ${POOLS.join(" | ")} }`;
+    }
+    side[folder] = entry;
+  }
+  return side;
+}
+
+function readSplit(dataFolder: string, splitFile: string): Readonly<Record<string, SplitSide | string>> {
   const path = join(dataFolder, splitFile);
   if (!existsSync(path)) {
     throw new UsageError(
@@ -47,10 +99,34 @@ function readSplit(dataFolder: string, splitFile: string): Readonly<Record<strin
   } catch (cause) {
     throw new UsageError(`the split file "${splitFile}" is not JSON: ${(cause as Error).message}`);
   }
-  const sides: Record<string, SplitSide> = {};
-  for (const [name, side] of Object.entries((value ?? {}) as Record<string, unknown>))
-    if (isSide(side)) sides[name] = side;
+  const sides: Record<string, SplitSide | string> = {};
+  for (const [name, item] of Object.entries((value ?? {}) as Record<string, unknown>)) {
+    const side = readSide(item);
+    if (side !== null) sides[name] = side;
+  }
   return sides;
+}
+
+/** What headers say about a scan; numbers that cannot be read are left out. */
+function readFacts(dataset: DicomDataset): SeriesFacts {
+  const number = (tag: number): number | undefined => {
+    try {
+      return readNumber(dataset, tag);
+    } catch (error) {
+      if (error instanceof DicomError) return undefined;
+      throw error;
+    }
+  };
+  const facts = {
+    kvp: number(TAG.KVP),
+    exposureMas: number(TAG.Exposure),
+    ctdiVolMgy: number(TAG.CTDIvol),
+    sliceThicknessMm: number(TAG.SliceThickness),
+    kernel: readText(dataset, TAG.ConvolutionKernel),
+    scanner: readText(dataset, TAG.ManufacturerModelName),
+    bodyPart: readText(dataset, TAG.BodyPartExamined),
+  };
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) as SeriesFacts;
 }
 
 /** Finds the series of one side by their headers. */
@@ -60,18 +136,31 @@ async function findSplitSeries(
   options: ReadSplitOptions,
 ): Promise<SplitSeries[]> {
   const found: SplitSeries[] = [];
-  for (const [group, subjects] of Object.entries(side)) {
+  const names = Object.keys(side).map((group) => group.split("/").at(-1));
+  for (const [group, { subjects, role, pool }] of Object.entries(side)) {
     const work = options.signal ? { signal: options.signal } : {};
     const collection = await scanSeriesFiles([join(dataFolder, group)], work);
     for (const { name, code, reason } of collection.skipped)
       options.onSkipped({ id: `${group}/${name}`, code, reason });
-    const seen = new Set<string>();
+    const seen = new Map<string, number>();
+    // The folder's own name is enough unless another of the side has the same.
+    const last = group.split("/").at(-1);
+    const shown = names.filter((name) => name === last).length > 1 ? group : last;
     for (const [index, series] of collection.series.entries()) {
-      const subject = readText((await readSeriesFile(series, 0)).dataset, TAG.PatientID) ?? "";
+      const { dataset } = await readSeriesFile(series, 0);
+      const subject = readText(dataset, TAG.PatientID) ?? "";
       if (subjects !== "all" && !subjects.includes(subject)) continue;
-      seen.add(subject);
+      const number = seen.get(subject) ?? 0;
+      seen.set(subject, number + 1);
       found.push({
-        id: `${group.split("/").at(-1)}/${subjects === "all" ? "" : subject}#${index}`,
+        // A subject's n-th input belongs to its n-th target; its repeats belong together.
+        ...(role && {
+          role,
+          ...(role !== "image" && { pairId: role === "repeat" ? subject : `${subject}#${number}` }),
+        }),
+        ...(pool && { pool }),
+        facts: readFacts(dataset),
+        id: `${shown}/${subjects === "all" ? "" : subject}#${index}`,
         subject,
         series,
       });
@@ -110,11 +199,16 @@ export async function openSplit(
   const sideOf = new Map<string, string>();
   for (const name of [...sides.needed, ...(sides.held ?? [])]) {
     const isNeeded = sides.needed.includes(name);
-    if (!file[name]) {
-      if (isNeeded) throw new UsageError(`the split file has no side "${name}"`);
+    const side = file[name];
+    if (side === undefined || typeof side === "string") {
+      if (isNeeded || side !== undefined) {
+        throw new UsageError(
+          `the split file ${side === undefined ? `has no side "${name}"` : `is wrong: side "${name}" ${side}`}`,
+        );
+      }
       continue;
     }
-    const found = await findSplitSeries(dataFolder, file[name], isNeeded ? options : { onSkipped: () => {} });
+    const found = await findSplitSeries(dataFolder, side, isNeeded ? options : { onSkipped: () => {} });
     split.set(name, found);
     for (const { subject, series } of found) {
       for (const key of [subject, series.seriesInstanceUid].filter((text) => text !== "")) {
@@ -146,9 +240,9 @@ export async function readSplitSeries(
   const work = options.signal ? { signal: options.signal } : {};
   const found = split.get(side) ?? [];
   const result: TrainingSeries[] = [];
-  for (const [index, { id, series }] of found.entries()) {
+  for (const [index, { id, subject, series, ...rest }] of found.entries()) {
     try {
-      result.push({ id, volume: await decodeVolume(series, work) });
+      result.push({ id, volume: await decodeVolume(series, work), patientId: subject, ...rest });
     } catch (error) {
       if (!(error instanceof DicomError)) throw error;
       options.onSkipped({ id, code: error.code, reason: error.message });

@@ -81,6 +81,15 @@ async function simulateNoises(
   }
 }
 
+/** Options of {@link buildTrainingPairs}. */
+export interface TrainingPairOptions extends TrainingDataOptions {
+  /**
+   * `"slices"` (default): one pair per slice. `"series"`: one pair per series with all its slices, for neighbouring
+   * slices as channels (2.5D) and for 3D patches; drawn as often as its slices together.
+   */
+  readonly grouping?: "slices" | "series";
+}
+
 /**
  * Builds training pairs from real series. A series of n slices counts n^¾ times as often as a single slice: long
  * series do not drown single ones, and single slices are not drawn until they are known by heart.
@@ -92,7 +101,7 @@ async function simulateNoises(
 export async function buildTrainingPairs(
   series: readonly TrainingSeries[],
   recipe: Recipe,
-  options: TrainingDataOptions = {},
+  options: TrainingPairOptions = {},
 ): Promise<TrainingPairs> {
   const pairs: TrainingPair[] = [];
   const kernels: MeasuredKernel[] = [];
@@ -106,7 +115,19 @@ export async function buildTrainingPairs(
       kernels.push(simulated.kernel);
       const [slices, rows, columns] = volume.geometry.size;
       const clamped = clampToAir(volume);
-      for (let s = 0; s < slices; s++) {
+      if (options.grouping === "series") {
+        pairs.push({
+          id: `${item.id}/0`,
+          slices,
+          rows,
+          columns,
+          target: roundToInt16(clamped.data),
+          noises: simulated.noises.map(({ data }) => roundToInt16(data)),
+          weight: slices ** 0.75,
+          levelRange: recipe.data.noiseScale,
+        });
+      }
+      for (let s = 0; s < slices && options.grouping !== "series"; s++) {
         pairs.push({
           id: `${item.id}/${s}`,
           rows,
@@ -153,6 +174,12 @@ function applyKernel(image: Float32Array, size: number, pixelMm: number, window:
 
 const PHANTOM_SIZE = 512;
 
+/** Options of {@link buildPhantomPairs}. */
+export interface PhantomPairOptions extends TrainingDataOptions {
+  /** Slices per phantom, all of the same truth with noise of their own: for 2.5D and 3D patches; default 1. */
+  readonly slices?: number;
+}
+
 /**
  * Builds pairs with noise-free truth: random body phantoms, filtered with a kernel, plus the whole noise of a
  * simulated scan at the recipe's dose. Kernels and noise levels are those measured on the training series.
@@ -162,8 +189,9 @@ const PHANTOM_SIZE = 512;
 export async function buildPhantomPairs(
   recipe: Recipe,
   real: TrainingPairs,
-  options: TrainingDataOptions = {},
+  options: PhantomPairOptions = {},
 ): Promise<TrainingPair[]> {
+  const { slices = 1 } = options;
   const { count, realisations, share } = recipe.data.phantoms;
   const { doseFraction } = recipe.data.insertion;
   const seeds = createRandom(recipe.training.seed).derive("training-phantoms");
@@ -174,10 +202,13 @@ export async function buildPhantomPairs(
     const random = seeds.derive(index);
     const { window, sigmaHu } = real.kernels[random.nextInteger(real.kernels.length)];
     const pixelMm = 0.6 + 0.35 * random.nextUniform();
-    const grid = createCentredGrid([1, PHANTOM_SIZE, PHANTOM_SIZE], [1, pixelMm, pixelMm]);
+    const single = createCentredGrid([1, PHANTOM_SIZE, PHANTOM_SIZE], [1, pixelMm, pixelMm]);
+    const grid = createCentredGrid([slices, PHANTOM_SIZE, PHANTOM_SIZE], [1, pixelMm, pixelMm]);
     const phantom = createRandomBodyPhantom(random.derive("phantom"));
-    const sharp = voxelizePhantom(phantom, grid);
-    const truth = createVolume("HU", grid, applyKernel(sharp.data, PHANTOM_SIZE, pixelMm, window));
+    const sharp = voxelizePhantom(phantom, single);
+    const truth = createVolume("HU", grid);
+    const filtered = applyKernel(sharp.data, PHANTOM_SIZE, pixelMm, window);
+    for (let s = 0; s < slices; s++) getSliceData(truth, s).set(filtered);
     const simulator = await createLowDoseSimulator(truth, {
       seed: random.derive("noise").nextUint32(),
       noise: { sigmaHu: sigmaHu * 2 ** (random.nextUniform() - 0.5), window },
@@ -189,6 +220,7 @@ export async function buildPhantomPairs(
     }
     pairs.push({
       id: `phantom/${index}`,
+      slices,
       rows: PHANTOM_SIZE,
       columns: PHANTOM_SIZE,
       target: truth.data,
@@ -201,34 +233,68 @@ export async function buildPhantomPairs(
   return pairs;
 }
 
+/** Options of {@link buildValidationPairs}. */
+export interface ValidationPairOptions extends TrainingDataOptions {
+  /** Slices on each side that are further channels of the input (2.5D); default 0. */
+  readonly contextSlices?: number;
+  /** Slices of input and target alike (3D); default 1. Not with `contextSlices`. */
+  readonly slices?: number;
+}
+
+/** Slices `first..first + count − 1`, those beyond the ends repeating the last one. */
+function takeSlices(volume: Volume<"HU">, first: number, count: number): Float32Array {
+  const [slices, rows, columns] = volume.geometry.size;
+  const out = new Float32Array(count * rows * columns);
+  for (let k = 0; k < count; k++) {
+    out.set(getSliceData(volume, Math.min(slices - 1, Math.max(0, first + k))), k * rows * columns);
+  }
+  return out;
+}
+
 /**
- * Builds validation pairs: one slice in the middle of each series, at scale 1 (the recipe's dose fraction).
+ * Builds validation pairs: one slice in the middle of each series (with its neighbours, or a slab), at scale 1 (the
+ * recipe's dose fraction).
+ *
+ * @throws EnhanceError `OUT_OF_RANGE` for both context slices and slabs
  */
 export async function buildValidationPairs(
   series: readonly TrainingSeries[],
   recipe: Recipe,
   sizeMultiple: number,
-  options: TrainingDataOptions = {},
+  options: ValidationPairOptions = {},
 ): Promise<ValidationPair[]> {
+  const { contextSlices = 0, slices: depth = 1 } = options;
+  if (contextSlices > 0 && depth > 1) {
+    throw new EnhanceError(
+      "OUT_OF_RANGE",
+      `${contextSlices} context slices and slabs of ${depth}; use one of them`,
+    );
+  }
+  const planes = Math.max(depth, 2 * contextSlices + 1);
   const pairs: ValidationPair[] = [];
   const seeds = createRandom(recipe.training.seed).derive("validation-noise");
   for (const [index, item] of series.entries()) {
-    const volume = limitSlices(item.volume, 4);
+    const volume = limitSlices(item.volume, Math.max(4, planes));
     const seed = seeds.derive(item.id).nextUint32();
     const simulated = await simulateNoises(item.id, volume, recipe, seed, { ...options, realisations: 1 });
     const [slices, rows, columns] = volume.geometry.size;
-    const fits = rows % sizeMultiple === 0 && columns % sizeMultiple === 0;
+    const fits = [rows, columns, ...(depth > 1 ? [depth] : [])].every((n) => n % sizeMultiple === 0);
     if (!fits) {
       options.onSkipped?.({
         id: item.id,
         code: "ODD_SIZE",
-        reason: `${rows} × ${columns} are no multiples of ${sizeMultiple}, which validation needs`,
+        reason: `${depth > 1 ? `${depth} × ` : ""}${rows} × ${columns} are no multiples of ${sizeMultiple}, which validation needs`,
       });
     } else if (simulated) {
       const middle = Math.floor(slices / 2);
-      const target = getSliceData(clampToAir(volume), middle);
-      const noise = getSliceData(simulated.noises[0], middle);
-      pairs.push({ id: item.id, rows, columns, target, input: target.map((value, i) => value + noise[i]) });
+      const first =
+        depth > 1 ? Math.max(0, Math.min(slices - depth, middle - (depth >> 1))) : middle - contextSlices;
+      const clean = clampToAir(volume);
+      const input = takeSlices(clean, first, planes);
+      const noise = takeSlices(simulated.noises[0], first, planes);
+      for (let i = 0; i < input.length; i++) input[i] += noise[i];
+      const target = depth > 1 ? takeSlices(clean, first, depth) : getSliceData(clean, middle);
+      pairs.push({ id: item.id, rows, columns, ...(planes > 1 && { slices: planes }), target, input });
     }
     options.onProgress?.({
       phase: "validation pairs",

@@ -4,23 +4,15 @@
  */
 import { computeSha256, type GridGeometry, getSliceData, stringifyCanonical, type Volume } from "@alara/core";
 import { EnhanceError } from "../errors.ts";
+import type { SeriesFacts, TrainingSeries } from "./training-series.ts";
+
+export type { SeriesFacts } from "./training-series.ts";
 
 /** Schema identifier of a manifest. */
 export const DATASET_SCHEMA = "alara-dataset/1";
 
 /** What a series is for: half of a pair, one of several scans of the same object, or an image of its own. */
 export type SeriesRole = "input" | "target" | "repeat" | "image";
-
-/** What is known about a series beside its pixels; unknown members are left out. */
-export interface SeriesFacts {
-  readonly kvp?: number;
-  readonly exposureMas?: number;
-  readonly ctdiVolMgy?: number;
-  readonly sliceThicknessMm?: number;
-  readonly kernel?: string;
-  readonly scanner?: string;
-  readonly bodyPart?: string;
-}
 
 /** One series of a dataset. */
 export interface DatasetEntry {
@@ -110,6 +102,31 @@ export async function describeSeries(volume: Volume, description: SeriesDescript
     spacingMm,
     facts,
   };
+}
+
+/**
+ * Makes the manifest of series that were read.
+ *
+ * @param series - a series without a patient counts as a patient of its own
+ */
+export async function createDataset(
+  name: string,
+  series: readonly TrainingSeries[],
+): Promise<DatasetManifest> {
+  const entries: DatasetEntry[] = [];
+  for (const { id, volume, patientId, role, pairId, pool, facts } of series) {
+    entries.push(
+      await describeSeries(volume, {
+        patientId: patientId || id,
+        seriesId: id,
+        ...(role && { role }),
+        ...(pairId !== undefined && { pairId }),
+        ...(pool !== undefined && { pool }),
+        ...(facts && { facts }),
+      }),
+    );
+  }
+  return { schema: DATASET_SCHEMA, name, entries };
 }
 
 function isTriple(value: unknown): boolean {

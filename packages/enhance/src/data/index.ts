@@ -16,6 +16,7 @@ export {
 } from "./contrast-pairs.ts";
 export {
   computeDatasetDigest,
+  createDataset,
   DATASET_SCHEMA,
   type DatasetEntry,
   type DatasetManifest,

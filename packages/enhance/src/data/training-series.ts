@@ -1,6 +1,17 @@
 /** What builders of training data start from, and how their images are kept. */
 import type { LongWorkOptions, Volume } from "@alara/core";
 
+/** What is known about a series beside its pixels; unknown members are left out. */
+export interface SeriesFacts {
+  readonly kvp?: number;
+  readonly exposureMas?: number;
+  readonly ctdiVolMgy?: number;
+  readonly sliceThicknessMm?: number;
+  readonly kernel?: string;
+  readonly scanner?: string;
+  readonly bodyPart?: string;
+}
+
 /** One series of the training or validation data. */
 export interface TrainingSeries {
   /** Subject and series, as they enter the model card; public data only. */
@@ -14,6 +25,7 @@ export interface TrainingSeries {
   readonly pairId?: string;
   /** Pool of unpaired training, "x" or "y". */
   readonly pool?: string;
+  readonly facts?: SeriesFacts;
 }
 
 /** A series that gave no pairs, and why. */
