@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor.ts";
 
 /** Options of losses, plain JSON. Which of them a loss takes stands in its entry; others are refused. */
 export interface LossOptions {
-  /** Divides differences in HU first, so that losses have a size near 1; default 1. */
+  /** Divides differences in HU first, so that losses have a size near 1; default 1. No effect on `ssim`, `ms-ssim`. */
   readonly scale?: number;
   /** `charbonnier`, `frequency`, `total-variation`: ε of √(x² + ε²), in scaled units; default 10⁻³. */
   readonly epsilon?: number;
