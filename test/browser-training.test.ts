@@ -18,6 +18,9 @@ interface TrainAnswer {
 }
 
 const STEPS = 24;
+/** Seconds on an idle machine, and half a minute on a busy one: large WebAssembly files, shaders on a processor. */
+const LONGEST_MS = 140_000;
+const SLOW = { timeout: LONGEST_MS + 10_000 };
 /**
  * Both sides compute in float32 and sum in different orders, 1e-7 relative a sum, which Adam's division by small second
  * moments amplifies. Measured: 1.4e-6 after 24 steps on WebAssembly, 1.3e-7 after 4 on WebGPU.
@@ -91,10 +94,11 @@ const listWasm = (requested: readonly string[]): readonly string[] => [
 ];
 
 describe("training in a browser's worker", () => {
-  it("falls and gives Node's losses and weights on one WebAssembly thread", async (context) => {
+  it("falls and gives Node's losses and weights on one WebAssembly thread", SLOW, async (context) => {
     const chromium = requireTool(context, "chromium", "chromium");
     const run = await runPage<TrainAnswer>(chromium, folder, {
       inputs: { job, providers: ["webgl", "wasm"] },
+      longestMs: LONGEST_MS,
     });
     const answer = getAnswer(run);
     expect(answer.isIsolated).toBe(false);
@@ -108,19 +112,24 @@ describe("training in a browser's worker", () => {
     await expectNodesTraining(answer, job);
   });
 
-  it("uses threads on an isolated page; an aborted run goes on from its checkpoint", async (context) => {
-    const chromium = requireTool(context, "chromium", "chromium");
-    const run = await runPage<TrainAnswer>(chromium, folder, {
-      inputs: { job, providers: ["wasm"], threads: 2, interruptAt: 8 },
-      isIsolated: true,
-    });
-    const answer = getAnswer(run);
-    expect(answer.isIsolated).toBe(true);
-    expect(answer.runtime.device).toBe("WebAssembly, 2 thread(s)");
-    await expectNodesTraining(answer, job);
-  });
+  it(
+    "uses threads on an isolated page; an aborted run goes on from its checkpoint",
+    SLOW,
+    async (context) => {
+      const chromium = requireTool(context, "chromium", "chromium");
+      const run = await runPage<TrainAnswer>(chromium, folder, {
+        inputs: { job, providers: ["wasm"], threads: 2, interruptAt: 8 },
+        isIsolated: true,
+        longestMs: LONGEST_MS,
+      });
+      const answer = getAnswer(run);
+      expect(answer.isIsolated).toBe(true);
+      expect(answer.runtime.device).toBe("WebAssembly, 2 thread(s)");
+      await expectNodesTraining(answer, job);
+    },
+  );
 
-  it("gives them on WebGPU too, and keeps values on the device", { timeout: 150_000 }, async (context) => {
+  it("gives them on WebGPU too, and keeps values on the device", SLOW, async (context) => {
     const chromium = requireTool(context, "chromium", "chromium");
     const small: TrainingJob = {
       ...job,
@@ -130,8 +139,7 @@ describe("training in a browser's worker", () => {
     const run = await runPage<TrainAnswer>(chromium, folder, {
       inputs: { job: small, providers: ["webgpu", "wasm"] },
       flags: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
-      // A software adapter compiles its shaders for half a minute where the machine is busy.
-      longestMs: 140_000,
+      longestMs: LONGEST_MS,
     });
     const answer = getAnswer(run);
     if (answer.runtime.provider !== "webgpu") {

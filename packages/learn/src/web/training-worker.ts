@@ -4,7 +4,7 @@
  */
 import type { LongWorkOptions } from "@alara/core";
 import { LearnError, type LearnErrorCode } from "../errors.ts";
-import type { TrainSink } from "../trainer.ts";
+import type { TrainResult, TrainSink } from "../trainer.ts";
 import type { RuntimeReport, WorkerReply, WorkerRequest } from "../workers/messages.ts";
 import type { TrainingJob } from "../workers/training-job.ts";
 import type { WebRuntimeOptions } from "./runtime.ts";
@@ -19,7 +19,7 @@ export interface TrainingWorkerOptions extends WebRuntimeOptions {
 export interface WorkerRun {
   /** Group → averaged weights: the best by validation, or the last without one. */
   readonly values: Readonly<Record<string, Float32Array>>;
-  readonly reason: "finished" | "early stop";
+  readonly reason: TrainResult["reason"];
 }
 
 /** Options of {@link TrainingWorker.train}. */

@@ -3,7 +3,7 @@
  * worker reports what the trainer's sink is told, and ends with "done" or "failed".
  */
 import type { Progress } from "@alara/core";
-import type { TrainLogEntry } from "../trainer.ts";
+import type { TrainLogEntry, TrainResult } from "../trainer.ts";
 import type { ValidationSample } from "../validation.ts";
 import type { TrainingJob } from "./training-job.ts";
 
@@ -32,7 +32,7 @@ export type WorkerReply =
   | {
       readonly kind: "done";
       readonly values: Readonly<Record<string, Float32Array>>;
-      readonly reason: "finished" | "early stop";
+      readonly reason: TrainResult["reason"];
     }
   /** `code` where the cause was an error of `learn`. */
   | { readonly kind: "failed"; readonly code?: string; readonly message: string };
