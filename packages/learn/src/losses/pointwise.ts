@@ -2,6 +2,7 @@
  * Losses that compare pixel by pixel: l1, l2, charbonnier, and l1 with more weight on the target's edges.
  */
 import { abs, add, div, mul, reduceMean, sqrt, square } from "../operators/arithmetic.ts";
+import { stopGradient } from "../operators/stop-gradient.ts";
 import { pad } from "../operators/structure.ts";
 import { differenceAlong } from "./differences.ts";
 import { checkPositive, defineLoss, foldPlanes, type Loss, scaleDifference } from "./loss.ts";
@@ -35,8 +36,7 @@ const charbonnier: readonly [string, Loss] = defineLoss("charbonnier", {
 
 /**
  * `edge-l1` mean w·|p − t| / scale with w = 1 + edgeGain · g/(g + edgeHu), where g = |∂ₓt| + |∂ᵧt| in HU per pixel by
- * forward differences in the slice (0 at the last row and column). w is computed from the target alone; give a target
- * that holds no parameters.
+ * forward differences in the slice (0 at the last row and column). No gradient passes through w.
  */
 const edgeL1: readonly [string, Loss] = defineLoss("edge-l1", {
   summary: "mean absolute error, weighted towards the target's edges",
@@ -54,7 +54,7 @@ const edgeL1: readonly [string, Loss] = defineLoss("edge-l1", {
     );
     const gradient = add(steps[0], steps[1]);
     const weight = add(mul(div(gradient, add(gradient, edgeHu)), edgeGain), 1);
-    return reduceMean(mul(weight, abs(difference)));
+    return reduceMean(mul(stopGradient(weight), abs(difference)));
   },
 });
 
