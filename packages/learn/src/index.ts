@@ -2,6 +2,8 @@
  * `@alara/learn`: the training engine. Symbolic tensors, an operator table with gradients, ONNX graphs of
  * inference and of whole training steps, networks and losses as data, and one trainer.
  */
+export { blockChannels } from "./blocked/pass.ts";
+export { probeChannelBlock } from "./blocked/probe.ts";
 export {
   type BestWeights,
   type Checkpoint,

@@ -57,17 +57,25 @@ async function isRight(runtime: Runtime, block: number): Promise<boolean> {
   return result.every((value, k) => Math.abs(value - expected[k]) < 1e-3);
 }
 
-/**
- * The channel block to pass to `blockChannels`.
- *
- * @returns 16 or 8, or undefined where the provider has no blocked convolution (every provider but "cpu")
- */
-export async function probeChannelBlock(runtime: Runtime): Promise<number | undefined> {
-  if (runtime.provider !== "cpu") return undefined;
+async function findBlock(runtime: Runtime): Promise<number | undefined> {
   try {
     const block = await readBlock(runtime);
     return block > 4 && (await isRight(runtime, block)) ? block : undefined;
   } catch {
     return undefined;
   }
+}
+
+const found = new WeakMap<Runtime, Promise<number | undefined>>();
+
+/**
+ * The channel block to pass to `blockChannels`; found once per runtime.
+ *
+ * @returns 16 or 8, or undefined where the provider has no blocked convolution (every provider but "cpu")
+ */
+export function probeChannelBlock(runtime: Runtime): Promise<number | undefined> {
+  if (runtime.provider !== "cpu") return Promise.resolve(undefined);
+  const known = found.get(runtime) ?? findBlock(runtime);
+  found.set(runtime, known);
+  return known;
 }

@@ -59,6 +59,8 @@ async function openSession(
   const native = await openNativeSession(model, provider, {
     ...(defaults.strict ? { extra: { session: { disable_cpu_ep_fallback: "1" } } } : {}),
     ...(chosen === undefined ? {} : { intraOpNumThreads: chosen }),
+    // The planned buffer comes on top of what the first run has allocated: training steps take twice the memory with it.
+    ...(provider === "cpu" ? { enableMemPattern: false } : {}),
     ...(kept.length === 0 ? {} : { preferredOutputLocation: placeOutputs(kept) }),
     ...(options.profilePath === undefined
       ? {}
