@@ -11,12 +11,14 @@ import {
   importOnnxGraph,
   initialiseParameters,
   inspectOnnxModel,
+  LearnError,
   measureReceptiveRadius,
   measureSizeMultiple,
   type Network,
   wrapOnnxDenoiser,
 } from "@alara/learn";
 import { createNodeRuntime } from "@alara/learn/node";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createModel, expectClose, type OnnxCase } from "./onnx-cases.ts";
 
@@ -211,6 +213,23 @@ describe("wrapOnnxDenoiser", () => {
     expect(() =>
       wrapOnnxDenoiser(createDenoiser(1), { scaling: { kind: "window", lowHu: 3, highHu: 3 } }),
     ).toThrow(expect.objectContaining({ code: "OUT_OF_RANGE" }));
+  });
+});
+
+describe("hostile files", () => {
+  it("are wrapped or refused with a code", () => {
+    const bytes = createDenoiser(3);
+    const change = fc.tuple(fc.nat(bytes.length - 1), fc.nat(255));
+    const attempt = (changes: readonly (readonly [number, number])[]): void => {
+      const changed = bytes.slice();
+      for (const [place, value] of changes) changed[place] = value;
+      try {
+        wrapOnnxDenoiser(changed, { scaling: { kind: "window", lowHu: -100, highHu: 100 } });
+      } catch (error) {
+        if (!(error instanceof LearnError)) throw error;
+      }
+    };
+    fc.assert(fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), attempt), { numRuns: 2000 });
   });
 });
 

@@ -9,6 +9,11 @@ import { decodeOnnxTensor, type OnnxNode, type StaticValue } from "./onnx-model.
 /** A value of an imported graph: known at import, or symbolic. */
 export type Value = StaticValue | Tensor;
 
+/** Elements of the largest value that a node may make: 1 GiB of float32. */
+const LARGEST_VALUE = 2 ** 28;
+/** Elements of the largest value that is computed at import. */
+export const LARGEST_KNOWN: number = 2 ** 22;
+
 /** Turns a node into values, one per output. */
 export type Importer = (call: ImportCall) => Value | readonly Value[];
 
@@ -135,8 +140,8 @@ export class ImportCall {
     return values;
   }
 
-  /** Throws when an output would be too large to be written as a constant. */
-  checkSize(shape: readonly number[]): void {
-    if (!(countElements(shape) <= 2 ** 28)) this.fail(`a value of shape ${formatShape(shape)} is too large`);
+  /** Throws when a value would have more elements than the limit. */
+  checkSize(shape: readonly number[], limit = LARGEST_VALUE): void {
+    if (!(countElements(shape) <= limit)) this.fail(`a value of shape ${formatShape(shape)} is too large`);
   }
 }

@@ -6,10 +6,10 @@
  */
 import { computeSha256 } from "@alara/core";
 import { formatShape, LearnError } from "../errors.ts";
-import { evaluateGraph } from "../graph.ts";
+import { evaluateGraph, sortGraph } from "../graph.ts";
 import { countElements, createInput, type Tensor } from "../tensor.ts";
 import { arithmeticImporters } from "./onnx-arithmetic.ts";
-import { ImportCall, type Importer, isStatic, toTensor, type Value } from "./onnx-call.ts";
+import { ImportCall, type Importer, isStatic, LARGEST_KNOWN, toTensor, type Value } from "./onnx-call.ts";
 import { layerImporters } from "./onnx-layers.ts";
 import {
   isFractionalType,
@@ -46,9 +46,6 @@ const FRACTIONAL_RESULTS = new Set([
   "ReduceMean",
   "Mean",
 ]);
-
-/** Known results larger than this are left to the graph. */
-const LARGEST_FOLDED = 2 ** 24;
 
 /** An opened ONNX file. */
 export interface OnnxGraph {
@@ -117,7 +114,7 @@ function foldNode(call: ImportCall, importer: Importer): readonly StaticValue[] 
   const known = call.inputs.filter((value) => value !== null) as readonly StaticValue[];
   const made = importer(call);
   const tensors = (Array.isArray(made) ? made : [made]).map(toTensor);
-  if (tensors.some(({ shape }) => countElements(shape) > LARGEST_FOLDED)) return null;
+  if (sortGraph(tensors).some(({ shape }) => countElements(shape) > LARGEST_KNOWN)) return null;
   const isWhole = known.every((value) => value.isWhole) && !FRACTIONAL_RESULTS.has(call.node.operator);
   return evaluateGraph(tensors, {}).map((values, k) => ({
     kind: "static",

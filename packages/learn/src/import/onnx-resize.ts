@@ -7,7 +7,7 @@ import { formatShape } from "../errors.ts";
 import { matmul } from "../operators/linear.ts";
 import { expand, reshape, transpose } from "../operators/structure.ts";
 import { countElements, createConstant, type Tensor } from "../tensor.ts";
-import type { ImportCall, Importer } from "./onnx-call.ts";
+import { type ImportCall, type Importer, LARGEST_KNOWN } from "./onnx-call.ts";
 
 interface ResizeRule {
   readonly mode: string;
@@ -150,7 +150,7 @@ const importResize: Importer = (call) => {
     const [size, output] = [x.shape[axis], sizes[axis]];
     if (size === output && scale === 1) return resized;
     if (isRepetition(rule, scale)) return repeatAxis(resized, axis, scale);
-    call.checkSize([size, output]);
+    call.checkSize([size, output], LARGEST_KNOWN);
     return multiplyAxis(resized, axis, createMatrix(rule, size, output, scale), output);
   }, x);
 };

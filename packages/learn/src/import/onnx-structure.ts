@@ -17,7 +17,15 @@ import {
   transpose,
 } from "../operators/structure.ts";
 import { countElements, createConstant, type Tensor } from "../tensor.ts";
-import { createStatic, type ImportCall, type Importer, isStatic, toTensor, type Value } from "./onnx-call.ts";
+import {
+  createStatic,
+  type ImportCall,
+  type Importer,
+  isStatic,
+  LARGEST_KNOWN,
+  toTensor,
+  type Value,
+} from "./onnx-call.ts";
 import { isFractionalType, type StaticValue } from "./onnx-model.ts";
 
 /** The part of one axis from `start` to `end`. */
@@ -252,6 +260,7 @@ const importTile: Importer = (call) => {
   const input = call.tensor(0);
   const repeats = call.list("repeats", call.wholes(1), input.shape.length);
   call.checkSize(input.shape.map((size, k) => size * repeats[k]));
+  call.checkSize(repeats, 1024);
   return repeats.reduce((tiled, count, axis) => {
     if (!(count >= 1)) call.fail(`repeats ${formatShape(repeats)}`);
     return concat(new Array<Tensor>(count).fill(tiled), { axis });
@@ -311,7 +320,7 @@ const importConstant: Importer = (call) => {
 const importConstantOfShape: Importer = (call) => {
   const shape = call.wholes(0);
   const fill = call.stored("value");
-  call.checkSize(shape);
+  call.checkSize(shape, LARGEST_KNOWN);
   if (shape.some((size) => size < 0)) call.fail(`shape ${formatShape(shape)}`);
   const values = new Float64Array(countElements(shape)).fill(fill?.values[0] ?? 0);
   return { kind: "static", isWhole: fill?.isWhole ?? false, shape, values };
@@ -320,7 +329,7 @@ const importConstantOfShape: Importer = (call) => {
 const importRange: Importer = (call) => {
   const [start, limit, delta] = [0, 1, 2].map((k) => call.known(k).values[0]);
   const count = Math.max(0, Math.ceil((limit - start) / delta));
-  call.checkSize([count]);
+  call.checkSize([count], LARGEST_KNOWN);
   const { isWhole } = call.known(0);
   return createStatic(
     Array.from({ length: count }, (_, k) => start + k * delta),
@@ -352,7 +361,7 @@ function broadcastKnown(call: ImportCall, count: number): { shape: number[]; lis
     (joint, value) => broadcastShapes(joint, value.shape, "broadcast"),
     [],
   );
-  call.checkSize(shape);
+  call.checkSize(shape, LARGEST_KNOWN);
   const lists = known.map((value) => {
     const list = new Float64Array(countElements(shape));
     forEachStrided(shape, computeBroadcastStrides(value.shape, shape), 0, (position, linear) => {

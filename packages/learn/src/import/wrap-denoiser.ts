@@ -316,8 +316,9 @@ function encodeGraphPart(part: Record<string, unknown>): Uint8Array {
 }
 
 /** The name in a `ValueInfoProto` field of a graph. */
-function readInputName(field: Uint8Array): string {
-  return (graphType.decode(field) as unknown as { input: readonly { name: string }[] }).input[0].name;
+function readInputName(field: Uint8Array): string | undefined {
+  const { input } = graphType.decode(field) as unknown as { input: readonly { name: string }[] };
+  return input[0]?.name;
 }
 
 function checkNames(model: OnnxModel): void {
