@@ -3,6 +3,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { addConvertCommand } from "./commands/convert.ts";
+import { addCrossvalCommand } from "./commands/crossval.ts";
 import { addDeidentifyCommand } from "./commands/deidentify.ts";
 import { addEnhanceCommand } from "./commands/enhance.ts";
 import { addEvaluateCommand } from "./commands/evaluate.ts";
@@ -10,8 +11,10 @@ import { addInspectCommand } from "./commands/inspect.ts";
 import { addListCommands } from "./commands/lists.ts";
 import { addMonitorCommand } from "./commands/monitor.ts";
 import { addReconstructCommand } from "./commands/reconstruct.ts";
+import { addSearchCommand } from "./commands/search.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addTrainCommand } from "./commands/train.ts";
+import { addWorkCommand } from "./commands/work.ts";
 import { CODE_VERSION } from "./version.ts";
 
 const program = new Command("alara")
@@ -40,6 +43,9 @@ for (const add of [
   addReconstructCommand,
   addTrainCommand,
   addMonitorCommand,
+  addSearchCommand,
+  addCrossvalCommand,
+  addWorkCommand,
   addListCommands,
 ]) {
   add(program);

@@ -109,9 +109,9 @@ export function checkTrial(value: unknown): Trial {
   return value as Trial;
 }
 
-/** The patient of a series: its id without the number of the series. */
-export function getPatientId(seriesId: string): string {
-  return seriesId.replace(/#\d+$/, "");
+/** The patient of a series: its pseudonym, or its id without the number of the series. */
+export function getPatientId(series: Pick<TrainingSeries, "id" | "patientId">): string {
+  return series.patientId ?? series.id.replace(/#\d+$/, "");
 }
 
 /** Series by the side on which a trial uses them. */
@@ -152,6 +152,7 @@ async function judge(
   const work = { ...(options.signal ? { signal: options.signal } : {}), samples: Number.POSITIVE_INFINITY };
   const validation = await task.prepareValidation({ recipe, program, validation: series }, work);
   if (validation === undefined) return [];
+  const patients = new Map(series.map((item) => [item.id, getPatientId(item)]));
   const sessions = new Map<string, Session>();
   try {
     const result = await validation.validate(async (name, input, dims) => {
@@ -174,7 +175,7 @@ async function judge(
       const [ssim, inputSsim] = [measure(output), measure(input)];
       return {
         ...figures,
-        patient: getPatientId(figures.id),
+        patient: patients.get(figures.id) ?? figures.id,
         ...(ssim === undefined ? {} : { ssim }),
         ...(inputSsim === undefined ? {} : { inputSsim }),
       };
