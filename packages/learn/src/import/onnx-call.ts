@@ -141,7 +141,7 @@ export class ImportCall {
   }
 
   /** Throws when a value would have more elements than the limit. */
-  checkSize(shape: readonly number[], limit = LARGEST_VALUE): void {
+  checkSize(shape: readonly number[], limit: number = LARGEST_VALUE): void {
     if (!(countElements(shape) <= limit)) this.fail(`a value of shape ${formatShape(shape)} is too large`);
   }
 }
