@@ -37,13 +37,39 @@ export function lowerReshape(context: LoweringContext, value: string, shape: rea
   return context.addNode("Reshape", [value, addList(context, shape)]);
 }
 
-/** Writes `Conv` with the attributes of a geometry. */
+/** Writes `Conv` with the attributes of a geometry; `weight` is the shape [O, I/groups, …] of its weights. */
 export function lowerConv(
   context: LoweringContext,
   inputs: readonly string[],
-  kernel: readonly number[],
-  { stride, dilation, before, after, groups }: ConvolutionGeometry,
+  weight: readonly number[],
+  geometry: ConvolutionGeometry,
 ): string {
+  const { stride, dilation, before, after, groups } = geometry;
+  const [outputs, inputsPerGroup, ...kernel] = weight;
+  // onnxruntime's WebGPU provider has no groups in three dimensions.
+  if (groups > 1 && kernel.length === 3 && context.dialect === "standard") {
+    const cut = (value: string, axis: number, start: number, length: number): string =>
+      context.addNode("Slice", [
+        value,
+        addList(context, [start]),
+        addList(context, [start + length]),
+        addList(context, [axis]),
+      ]);
+    const made = outputs / groups;
+    const [input, ...operands] = inputs;
+    const parts = Array.from({ length: groups }, (_, k) =>
+      lowerConv(
+        context,
+        [
+          cut(input, 1, k * inputsPerGroup, inputsPerGroup),
+          ...operands.map((value) => cut(value, 0, k * made, made)),
+        ],
+        [made, inputsPerGroup, ...kernel],
+        { ...geometry, groups: 1 },
+      ),
+    );
+    return context.addNode("Concat", parts, { axis: { int: 1 } });
+  }
   return context.addNode("Conv", inputs, {
     kernel_shape: { ints: kernel },
     pads: { ints: [...before, ...after] },
@@ -74,6 +100,11 @@ function lowerAdjointWeights(
   }
   const long = taps.filter((_, k) => kernel[k] > 1);
   return long.length === 0 ? swapped : lowerFlip(context, swapped, long);
+}
+
+/** Shape of the weights of the adjoint convolution. */
+function getAdjointShape([outputs, inputsPerGroup, ...kernel]: readonly number[], groups: number): number[] {
+  return [inputsPerGroup * groups, outputs / groups, ...kernel];
 }
 
 /** Puts stride − 1 zeros after every pixel of every spatial axis: [N, C, size·stride …]. Holds no sizes. */
@@ -124,7 +155,8 @@ function lowerInputGradientByInsertion(
       ),
     ]);
   }
-  return lowerConv(context, [spread, lowerAdjointWeights(context, weight, shape, groups)], shape.slice(2), {
+  const adjoint = lowerAdjointWeights(context, weight, shape, groups);
+  return lowerConv(context, [spread, adjoint], getAdjointShape(shape, groups), {
     stride: stride.map(() => 1),
     dilation,
     before: reach.map((length, k) => length - before[k]),
@@ -146,7 +178,8 @@ export function lowerInputGradient(
   const { stride, dilation, before, after, groups } = geometry;
   if (stride.every((step) => step === 1)) {
     const reach = computeReach(kernel, geometry);
-    return lowerConv(context, [upstream, lowerAdjointWeights(context, weight, shape, groups)], kernel, {
+    const adjoint = lowerAdjointWeights(context, weight, shape, groups);
+    return lowerConv(context, [upstream, adjoint], getAdjointShape(shape, groups), {
       stride,
       dilation,
       before: reach.map((length, k) => length - before[k]),

@@ -67,7 +67,7 @@ const convolutionOperator: Operator = {
     return [input[0], weight[0], ...sizes];
   },
   lower: (context, inputs, { inputShapes, attributes }) =>
-    lowerConv(context, inputs, inputShapes[1].slice(2), getGeometry(attributes)),
+    lowerConv(context, inputs, inputShapes[1], getGeometry(attributes)),
   pullBack({ inputs: [input, weight, bias], attributes, upstream }) {
     const geometry = getGeometry(attributes);
     const kernel = weight.shape.slice(2);

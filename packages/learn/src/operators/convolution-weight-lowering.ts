@@ -51,7 +51,7 @@ function lowerFoldedConvolution(
       lowerFoldChannels(context, image, groups),
       context.addNode("Transpose", [kernel.name], { perm: { ints: perm } }),
     ],
-    kernel.shape.slice(2),
+    [kernel.shape[1], kernel.shape[0], ...kernel.shape.slice(2)],
     {
       // The output walks over the taps and the kernel over the pixels, so stride and dilation change places.
       stride: geometry.dilation.map((step, k) => (k === geometry.dilation.length - 1 ? 1 : step)),
