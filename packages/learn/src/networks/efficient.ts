@@ -1,7 +1,7 @@
 /**
  * `efficient`: an own network for quick inference on a CPU. Pixels are folded into channels at the door (pixel
- * unshuffle), most work is done at a quarter of the resolution in residual blocks of 1 × 1 – grouped 3 × 3 – 1 × 1
- * convolutions, and a shallow part at half resolution keeps the fine structure.
+ * unshuffle); residual blocks at half resolution keep the fine structure, and others at a quarter of it see far. 14 · 10⁹
+ * multiplications for a slice of 512 × 512, a thirty-fifth of RED-CNN's.
  */
 import type { Network } from "../network.ts";
 import { add, relu } from "../operators/arithmetic.ts";
@@ -27,13 +27,13 @@ import {
 export interface EfficientConfig extends ImageNetworkConfig {
   /** Pixels are folded into channels by this factor at the door; default 2. */
   readonly unshuffle?: number;
-  /** Features after the door; default 32. */
+  /** Features after the door; default 48. */
   readonly channels?: number;
-  /** Residual blocks of 3 × 3 convolutions before and after the deep part; default 1. */
+  /** Residual blocks of 3 × 3 convolutions before and after the deep part; default 2. */
   readonly shallowBlocks?: number;
   /** Features of the deep part, at half the resolution of the shallow one; default 64. */
   readonly deepChannels?: number;
-  /** Residual blocks of the deep part; default 6. */
+  /** Residual blocks of the deep part; default 2. */
   readonly deepBlocks?: number;
   /** `"dense"`: two 3 × 3 convolutions a block; `"separable"`: 1 × 1, depthwise 3 × 3, 1 × 1, doubled in between. */
   readonly block?: "dense" | "separable";
@@ -42,10 +42,10 @@ export interface EfficientConfig extends ImageNetworkConfig {
 const FIELDS: Fields<EfficientConfig> = {
   ...IMAGE_FIELDS,
   unshuffle: { kind: "whole", default: 2, low: 1, high: 8 },
-  channels: { kind: "whole", default: 32, low: 1, high: 512 },
-  shallowBlocks: { kind: "whole", default: 1, low: 0, high: 32 },
+  channels: { kind: "whole", default: 48, low: 1, high: 512 },
+  shallowBlocks: { kind: "whole", default: 2, low: 0, high: 32 },
   deepChannels: { kind: "whole", default: 64, low: 1, high: 1024 },
-  deepBlocks: { kind: "whole", default: 6, low: 0, high: 64 },
+  deepBlocks: { kind: "whole", default: 2, low: 0, high: 64 },
   block: { kind: "choice", default: "dense", choices: ["dense", "separable"] },
 };
 

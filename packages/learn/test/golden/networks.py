@@ -239,7 +239,7 @@ def unet(p, c, train, gates=False):
 
 def efficient(p, c, train):
     u, width, deep_width = c.get("unshuffle", 2), c["channels"], c["deepChannels"]
-    shallow, deep, kind = c.get("shallowBlocks", 1), c["deepBlocks"], c.get("block", "dense")
+    shallow, deep, kind = c.get("shallowBlocks", 2), c.get("deepBlocks", 2), c.get("block", "dense")
 
     def block(channels, kind):
         if kind == "dense":
@@ -406,7 +406,7 @@ CASES = [
     ("unet", {**UNET_3D}, [4, 4, 6]),
     ("unet", {**UNET_3D, "norm": "instance", "down": "stride", "up": "transposed"}, [4, 6, 4]),
     ("attention-unet", {"levels": 3, "channels": 3}, [8, 8]),
-    ("efficient", {"channels": 3, "deepChannels": 4, "deepBlocks": 2}, [8, 12]),
+    ("efficient", {"channels": 3, "deepChannels": 4, "shallowBlocks": 1}, [8, 12]),
     ("efficient", {"channels": 3, "deepChannels": 4, "deepBlocks": 2, "block": "separable", "outputScale": 2}, [8, 8]),
     ("cyclegan-generator", {"channels": 2, "encoderBlocks": 2, "decoderBlocks": 1}, [16, 16]),
     ("cyclegan-generator", {"channels": 2, "encoderBlocks": 1, "decoderBlocks": 1, "norm": "none"}, [16, 16]),
