@@ -45,10 +45,11 @@ export interface DatasetManifest {
 
 const SLICE_HASH_DIGITS = 16;
 
-/** Bytes of samples as little-endian float32, whatever the platform's order; −0 counts as 0. */
-function toBytes(data: Float32Array): Uint8Array {
-  const bytes = new Uint8Array(data.length * 4);
-  const view = new DataView(bytes.buffer);
+/** A head and samples as little-endian float32, whatever the platform's order; −0 counts as 0. */
+function toBytes(data: Float32Array, head: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const bytes = new Uint8Array(head.length + data.length * 4);
+  bytes.set(head);
+  const view = new DataView(bytes.buffer, head.length);
   for (let i = 0; i < data.length; i++) view.setFloat32(4 * i, data[i] === 0 ? 0 : data[i], true);
   return bytes;
 }
@@ -59,11 +60,7 @@ function toBytes(data: Float32Array): Uint8Array {
  */
 export function hashPixels(volume: Volume): Promise<string> {
   const head = new TextEncoder().encode(volume.geometry.size.join("×"));
-  const body = toBytes(volume.data);
-  const joined = new Uint8Array(head.length + body.length);
-  joined.set(head);
-  joined.set(body, head.length);
-  return computeSha256(joined);
+  return computeSha256(toBytes(volume.data, head));
 }
 
 /** First 16 hex digits of the SHA-256 of every slice; slices of one value (padding, air) give "". */
