@@ -106,7 +106,7 @@ function averageByPatient(
  * The table of a finished cross-validation.
  *
  * @throws StudiesError `NO_TRIAL` when no fold has a test image
- * The unit of every statistic is the patient (methods.md §6.9). Tested on made-up results.
+ * The unit of every statistic is the patient. Tested on made-up results.
  */
 export function summariseCrossValidation(results: readonly TrialResult[]): CrossValidationSummary {
   const images = results.flatMap(({ test }) => [...test]);

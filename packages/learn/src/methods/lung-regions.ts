@@ -1,6 +1,6 @@
 /**
  * Two networks, one for lungs and one for the rest, each trained on regions of its own tissue and size (Nakayama 2018:
- * 32 × 32 and 64 × 64; methods.md §2, N3 and N4). What comes out is one network with the gate inside (lung-split).
+ * 32 × 32 and 64 × 64). What comes out is one network with the gate inside (lung-split).
  */
 import { LearnError } from "../errors.ts";
 import { createLungSplit, networks } from "../networks/index.ts";

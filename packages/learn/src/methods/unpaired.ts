@@ -1,6 +1,6 @@
 /**
  * Unpaired translation from a domain x (such as low dose or megavoltage) to a domain y: CycleGAN, and Ozaki & Kaji's
- * model, whose generators share encoders and decoders (methods.md §5). Two optimisers: all generators, all critics.
+ * model (2022), whose generators share encoders and decoders. Two optimisers: all generators, all critics.
  */
 import { LearnError } from "../errors.ts";
 import {
