@@ -34,9 +34,9 @@ interface GoldenCase {
   readonly features?: readonly (readonly number[])[];
 }
 
-const { cases } = JSON.parse(
-  readFileSync(new URL("./golden/networks.json", import.meta.url), "utf8"),
-) as { cases: readonly GoldenCase[] };
+const { cases } = JSON.parse(readFileSync(new URL("./golden/networks.json", import.meta.url), "utf8")) as {
+  cases: readonly GoldenCase[];
+};
 
 interface Applicable {
   readonly parameters: readonly Tensor[];
@@ -113,13 +113,17 @@ function prepare(item: GoldenCase) {
   return { network, input, output, context, feeds };
 }
 
-const titled = cases.map((item) => [`${item.network} ${JSON.stringify(item.config)} ${item.mode}`, item] as const);
+const titled = cases.map(
+  (item) => [`${item.network} ${JSON.stringify(item.config)} ${item.mode}`, item] as const,
+);
 
 describe("agreement with PyTorch, float64", () => {
   it("covers every network of the registries", () => {
     const covered = new Set(cases.map(({ network }) => network));
     // residual-cnn has a golden of its own (train-step.test.ts)
-    expect([...networks.names, ...critics.names].filter((name) => !covered.has(name))).toEqual(["residual-cnn"]);
+    expect([...networks.names, ...critics.names].filter((name) => !covered.has(name))).toEqual([
+      "residual-cnn",
+    ]);
   });
 
   it.each(titled)("%s", (_, item) => {
@@ -128,7 +132,9 @@ describe("agreement with PyTorch, float64", () => {
     expect(output.shape).toEqual(item.shape);
     const target = createInput("target", output.shape);
     const loss = losses.get("l2").build(output, target);
-    const trained = network.parameters.filter((parameter) => !/\.(mean|variance)$/.test(getLeafName(parameter)));
+    const trained = network.parameters.filter(
+      (parameter) => !/\.(mean|variance)$/.test(getLeafName(parameter)),
+    );
     const assigned = context.assignments.map(({ value }) => value);
     const values = evaluateGraph([output, loss, ...assigned, ...grad(loss, trained)], feeds);
     item.output.forEach((value, k) => {
