@@ -42,7 +42,7 @@ export interface TrainingPairs {
 }
 
 /** Keeps `maximum` slices around the middle of a long series: neighbours stay neighbours. */
-function limitSlices(volume: Volume<"HU">, maximum: number): Volume<"HU"> {
+export function limitSlices(volume: Volume<"HU">, maximum: number): Volume<"HU"> {
   const slices = volume.geometry.size[0];
   if (slices <= maximum) return volume;
   const start = Math.floor((slices - maximum) / 2);
@@ -276,9 +276,11 @@ export async function buildValidationPairs(
   for (const [index, item] of series.entries()) {
     const volume = limitSlices(item.volume, Math.max(4, planes));
     const seed = seeds.derive(item.id).nextUint32();
-    const simulated = await simulateNoises(item.id, volume, recipe, seed, { ...options, realisations: 1 });
     const [slices, rows, columns] = volume.geometry.size;
     const fits = [rows, columns, ...(depth > 1 ? [depth] : [])].every((n) => n % sizeMultiple === 0);
+    const simulated = fits
+      ? await simulateNoises(item.id, volume, recipe, seed, { ...options, realisations: 1 })
+      : null;
     if (!fits) {
       options.onSkipped?.({
         id: item.id,

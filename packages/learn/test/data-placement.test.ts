@@ -2,7 +2,6 @@
 import { createRandom } from "@alara/core";
 import { describe, expect, it } from "vitest";
 import {
-  computeCubicWeights,
   createImageSource,
   createPatchSampler,
   type PatchPlace,
@@ -62,9 +61,12 @@ describe("readPatch", () => {
       readPatch(createImage(value), place, { ...READ, interpolation }, out, 0);
       for (let k = 0; k < 64; k++) expect(out[k]).toBeCloseTo(value(...at(Math.floor(k / 8), k % 8)), 3);
     }
-    const weights = computeCubicWeights(0.25);
-    // Keys 1981 with a = −1/2 at t = 1/4
-    expect(weights).toEqual([-0.0703125, 0.8671875, 0.2265625, -0.0234375]);
+    // Keys 1981 with a = −1/2 at t = 1/4: the answer to an impulse is the kernel.
+    const impulse = createImage((r, q) => (r === 20 && q === 20 ? 1 : 0));
+    const kernel = new Float32Array(4);
+    const beside = createPlace({ centreRow: 20, centreColumn: 19.75 });
+    readPatch(impulse, beside, { ...READ, patch: [1, 4], interpolation: "cubic" }, kernel, 0);
+    expect(Array.from(kernel)).toEqual([-0.0234375, 0.2265625, 0.8671875, -0.0703125]);
   });
 
   it("smooths white noise by the stated factors", () => {

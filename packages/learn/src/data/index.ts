@@ -30,7 +30,6 @@ export {
 } from "./pair-source.ts";
 export type { DrawOptions } from "./patch-drawer.ts";
 export {
-  computeCubicWeights,
   type Interpolation,
   type PatchPlace,
   type ReadOptions,

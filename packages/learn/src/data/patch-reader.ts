@@ -50,18 +50,6 @@ export interface ReadOptions {
 
 const KEYS_A = -0.5;
 
-/** Weights of the four samples around a fraction t in [0, 1): Keys 1981 with a = −½. They sum to 1. */
-export function computeCubicWeights(t: number): readonly [number, number, number, number] {
-  const a = KEYS_A;
-  const u = 1 - t;
-  return [
-    a * t * u * u,
-    ((a + 2) * t - (a + 3)) * t * t + 1,
-    ((a + 2) * u - (a + 3)) * u * u + 1,
-    a * u * t * t,
-  ];
-}
-
 interface Plane {
   readonly data: Samples;
   readonly start: number;
@@ -91,17 +79,32 @@ function sampleLinear({ data, start, rows, columns }: Plane, y: number, x: numbe
 function sampleCubic({ data, start, rows, columns }: Plane, y: number, x: number): number {
   const r = Math.floor(y);
   const c = Math.floor(x);
-  const vertical = computeCubicWeights(y - r);
-  const horizontal = computeCubicWeights(x - c);
+  // Weights of the four samples around each fraction, in scalars: this is the innermost loop of augmentation.
+  const t = x - c;
+  const u = 1 - t;
+  const w0 = KEYS_A * t * u * u;
+  const w1 = ((KEYS_A + 2) * t - (KEYS_A + 3)) * t * t + 1;
+  const w2 = ((KEYS_A + 2) * u - (KEYS_A + 3)) * u * u + 1;
+  const w3 = KEYS_A * u * t * t;
+  const c0 = clampIndex(c - 1, columns);
+  const c1 = clampIndex(c, columns);
+  const c2 = clampIndex(c + 1, columns);
+  const c3 = clampIndex(c + 2, columns);
+  const v = y - r;
+  const q = 1 - v;
   let sum = 0;
   for (let i = 0; i < 4; i++) {
-    if (vertical[i] === 0) continue;
     const line = start + clampIndex(r + i - 1, rows) * columns;
-    let across = 0;
-    for (let j = 0; j < 4; j++) {
-      if (horizontal[j] !== 0) across += horizontal[j] * data[line + clampIndex(c + j - 1, columns)];
-    }
-    sum += vertical[i] * across;
+    const weight =
+      i === 0
+        ? KEYS_A * v * q * q
+        : i === 1
+          ? ((KEYS_A + 2) * v - (KEYS_A + 3)) * v * v + 1
+          : i === 2
+            ? ((KEYS_A + 2) * q - (KEYS_A + 3)) * q * q + 1
+            : KEYS_A * q * v * v;
+    sum +=
+      weight * (w0 * data[line + c0] + w1 * data[line + c1] + w2 * data[line + c2] + w3 * data[line + c3]);
   }
   return sum;
 }
