@@ -58,6 +58,8 @@ export {
 } from "./run-recipe.ts";
 export { blendStrength } from "./strength.ts";
 export {
+  AUGMENTATION_KEYS,
+  SAMPLING_KEYS,
   type TaskData,
   type TaskInputs,
   type TaskOption,

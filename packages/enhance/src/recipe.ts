@@ -16,7 +16,6 @@ import {
   type TrainSettings,
 } from "@alara/learn";
 import { EnhanceError } from "./errors.ts";
-import { trainingTasks } from "./tasks/index.ts";
 import {
   describeSchema,
   type Field,
@@ -31,6 +30,7 @@ import {
   listOf,
   optional,
 } from "./recipe-fields.ts";
+import { trainingTasks } from "./tasks/index.ts";
 
 /** Schema identifier of a recipe file. */
 export const RECIPE_SCHEMA = "alara-recipe/2";
@@ -69,8 +69,10 @@ export interface DataRecipe {
   readonly maximumSlicesPerSeries: number;
   /** Share of patches that must hold the body. */
   readonly bodyShare: number;
-  /** Settings of augmentation, see docs/guide/training-data.md. */
+  /** Settings of augmentation, see docs/guide/training.md. */
   readonly augmentation?: RecipeValues;
+  /** Where patches are taken, see docs/guide/training.md. */
+  readonly sampling?: RecipeValues;
 }
 
 /** The content of a recipe file. */
@@ -133,6 +135,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
   "data.maximumSlicesPerSeries": isNumber(1, 100000, "whole"),
   "data.bodyShare": isNumber(0, 1),
   "data.augmentation": optional(isValues),
+  "data.sampling": optional(isValues),
   "training.seed": isNumber(0, 4294967295, "whole"),
   "training.batch": isNumber(1, 1024, "whole"),
   "training.patch": isPatch,

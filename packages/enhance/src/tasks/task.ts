@@ -63,12 +63,16 @@ export interface TrainingTask {
 }
 
 /**
- * The option values of a recipe's task with defaults filled in.
+ * Values of known names with defaults filled in.
  *
- * @throws EnhanceError `RECIPE_INVALID`
+ * @param where - for messages: `task "artifacts"`, `data.sampling`
+ * @throws EnhanceError `RECIPE_INVALID` for unknown names and wrong types
  */
-export function readTaskOptions(recipe: Recipe, known: TrainingTask["options"]): RecipeValues {
-  const given = recipe.data.task?.options ?? {};
+export function readValues(
+  where: string,
+  known: Readonly<Record<string, TaskOption>>,
+  given: RecipeValues = {},
+): RecipeValues {
   for (const [name, value] of Object.entries(given)) {
     const expected = known[name]?.defaultValue;
     if (
@@ -76,13 +80,25 @@ export function readTaskOptions(recipe: Recipe, known: TrainingTask["options"]):
       Array.isArray(expected) !== Array.isArray(value) ||
       typeof expected !== typeof value
     ) {
-      const list = Object.entries(known).map(([key, option]) => `${key} (${typeof option.defaultValue})`);
+      const list = Object.entries(known).map(([key, { defaultValue }]) => {
+        return `${key} (${Array.isArray(defaultValue) ? "list of numbers" : typeof defaultValue})`;
+      });
       throw new EnhanceError(
         "RECIPE_INVALID",
-        `task "${recipe.data.task?.name}": option "${name}" = ${JSON.stringify(value)} is unknown or of the wrong type; known: ${list.join(", ") || "none"}`,
+        `${where}: option "${name}" = ${JSON.stringify(value)} is unknown or of the wrong type; known: ${list.join(", ") || "none"}`,
       );
     }
   }
   const defaults = Object.entries(known).map(([name, { defaultValue }]) => [name, defaultValue]);
   return { ...Object.fromEntries(defaults), ...given };
+}
+
+/**
+ * The option values of a recipe's task with defaults filled in.
+ *
+ * @throws EnhanceError `RECIPE_INVALID`
+ */
+export function readTaskOptions(recipe: Recipe, known: TrainingTask["options"]): RecipeValues {
+  const { name = "low-dose", options } = recipe.data.task ?? {};
+  return readValues(`task "${name}"`, known, options);
 }
