@@ -46,12 +46,12 @@ def take(*size):
 
 
 def take_convolution(inputs, outputs, kernel):
-    return take(outputs, inputs, *([kernel] * axes)), take(outputs)
+    return take(outputs, inputs, *([kernel] * axes)), take(outputs), kernel // 2
 
 
 def run_convolution(layer, x):
-    weight, bias = (parameters[k] for k in layer)
-    return convolve(x, weight, bias, padding=weight.shape[-1] // 2)
+    weight, bias, padding = layer
+    return convolve(x, parameters[weight], parameters[bias], padding=padding)
 
 
 def build_residual_cnn():
