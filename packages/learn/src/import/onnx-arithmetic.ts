@@ -1,6 +1,6 @@
 /**
  * Importers of ONNX arithmetic: element-wise operators, activations, reductions and matrix products.
- * Meaning: ONNX Operators.md, opsets 7 to 17.
+ * Meaning: the ONNX operator reference, opsets 7 to 17.
  */
 import { formatShape } from "../errors.ts";
 import { softmax, softplus } from "../operators/activation.ts";

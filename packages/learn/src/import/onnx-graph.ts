@@ -172,7 +172,7 @@ function runNode(
  * @throws LearnError `UNSUPPORTED_MODEL` with every unknown operator and its nodes, `UNKNOWN_TENSOR` for outputs that
  *   are not in the file, `BROKEN_MODEL`, `EXTERNAL_DATA_REFUSED`, `MODEL_TOO_LARGE`
  * @remarks Dropout is the identity and batch normalisation uses the stored statistics, as in inference.
- * Format: onnx.proto, Operators.md. Tested against onnxruntime operator by operator, and against PyTorch with gradients.
+ * Format: onnx.proto and the ONNX operator reference. Tested against onnxruntime operator by operator, and against PyTorch with gradients.
  */
 export function openOnnxGraph(bytes: Uint8Array, options: OpenGraphOptions = {}): OnnxGraph {
   const model = readOnnxModel(bytes);

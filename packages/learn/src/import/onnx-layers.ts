@@ -1,5 +1,5 @@
 /**
- * Importers of ONNX layers: convolutions, pooling, normalisation. Meaning: ONNX Operators.md, opsets 7 to 17.
+ * Importers of ONNX layers: convolutions, pooling, normalisation. Meaning: the ONNX operator reference, opsets 7 to 17.
  * Weights may be constants or computed values. Not here: resizing (onnx-resize.ts).
  */
 import { formatShape } from "../errors.ts";

@@ -1,7 +1,7 @@
 /**
  * Importer of ONNX Resize and Upsample: nearest, linear and cubic resizing along every axis. Whole-number enlargement
  * with the usual conventions uses the table's own operators; everything else is one matrix product per axis, which is
- * exact and differentiable. Meaning: ONNX Operators.md, Resize-10 to Resize-13; Keys 1981, eq. 4, for the cubic kernel.
+ * exact and differentiable. Meaning: the ONNX operator reference, Resize-10 to Resize-13; Keys 1981, eq. 4, for the cubic kernel.
  */
 import { formatShape } from "../errors.ts";
 import { matmul } from "../operators/linear.ts";

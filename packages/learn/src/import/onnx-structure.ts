@@ -1,6 +1,6 @@
 /**
  * Importers of ONNX operators that move, cut, join and pad values, with what only exists at import: shapes, constants,
- * casts. Meaning: ONNX Operators.md, opsets 7 to 17. Shapes are static here, so shape arithmetic becomes numbers.
+ * casts. Meaning: the ONNX operator reference, opsets 7 to 17. Shapes are static here, so shape arithmetic becomes numbers.
  * Not here: arithmetic (onnx-arithmetic.ts), layers (onnx-layers.ts), resizing (onnx-resize.ts).
  */
 import { formatShape } from "../errors.ts";

@@ -17,7 +17,7 @@ export interface Scores {
 
 /** Options of {@link buildLsganCriticLoss}. */
 export interface LabelJitter {
-  /** Added to the labels 1 and 0, broadcast over the scores: random inputs, N(0, 0.2) in methods.md §5.3. Default 0. */
+  /** Added to the labels 1 and 0, broadcast over the scores: random inputs, N(0, 0.2) in the code of Ozaki et al. 2022. Default 0. */
   readonly realJitter?: Tensor;
   readonly fakeJitter?: Tensor;
 }

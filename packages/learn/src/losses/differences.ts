@@ -38,7 +38,7 @@ function sobelAlong(x: Tensor, axis: number): Tensor {
 
 /**
  * `gradient` mean |∂ₓ(p − t)| + mean |∂ᵧ(p − t)|, over scale, by forward differences or Sobel's operator (divided by 8;
- * inner pixels only). The gradient loss of the unpaired code in methods.md §5.3.
+ * inner pixels only). The gradient loss in the public code of Ozaki et al. 2022.
  */
 const gradient: readonly [string, Loss] = defineLoss("gradient", {
   summary: "mean absolute difference of image gradients",

@@ -1,5 +1,5 @@
 /**
- * Losses of unpaired image translation (methods.md §5.2 and §5.3): cycle, identity, autoencoder, idempotence, perceptual,
+ * Losses of unpaired image translation (Ozaki et al. 2022 and its public code): cycle, identity, autoencoder, idempotence, perceptual,
  * air region, latent. Networks come in as functions of tensors; all scalars, L1 terms in HU over `scale`. Not here:
  * the adversarial terms.
  */
@@ -35,7 +35,7 @@ export function buildIdentityLoss(image: Tensor, generator: TensorMap, options: 
   return compareL1(image, generator(image), options);
 }
 
-/** mean |x − Dec(Enc(x))|, encoder and decoder of one domain. methods.md §5.2, L_autoenc. */
+/** mean |x − Dec(Enc(x))|, encoder and decoder of one domain. Ozaki et al. 2022, L_autoenc. */
 export function buildAutoencoderLoss(
   image: Tensor,
   networks: { readonly encoder: TensorMap; readonly decoder: TensorMap },
@@ -51,7 +51,7 @@ export function buildIdempotenceLoss(image: Tensor, generator: TensorMap, option
 }
 
 /**
- * mean (φ(G(x)) − φ(x))² over the features: 1/(w·h·n_cl)·‖·‖² of methods.md §5.2, L_percep, one direction. The gradient
+ * mean (φ(G(x)) − φ(x))² over the features: 1/(w·h·n_cl)·‖·‖² of Ozaki et al. 2022, L_percep, one direction. The gradient
  * reaches G through φ; keep φ's own parameters out of the optimiser.
  *
  * @param features - φ, such as one layer of the `autoencoder` network
@@ -66,8 +66,8 @@ export function buildPerceptualLoss(
 /** Options of {@link buildAirLoss}. */
 export interface AirLossOptions extends ScaleOption {
   /**
-   * `"psi"` (default): mean |ψ(G(x)) − ψ(x)|, ψ(x) = x where x < C, else 0 (methods.md §5.2, L_air).
-   * `"xor"`: mean of |x − G(x)| where exactly one of both is ≤ C (the authors' code, §5.3).
+   * `"psi"` (default): mean |ψ(G(x)) − ψ(x)|, ψ(x) = x where x < C, else 0 (Ozaki et al. 2022, L_air).
+   * `"xor"`: mean of |x − G(x)| where exactly one of both is ≤ C (the authors' code, the public code).
    */
   readonly form?: "psi" | "xor";
   /** C in HU; default −600. */
@@ -100,7 +100,7 @@ export function buildAirLoss(
   return reduceMean(mul(differs, abs(scaleBy(sub(input, output), options.scale))));
 }
 
-/** mean z²: keeps the latent image small. methods.md §5.3, latent L2. */
+/** mean z²: keeps the latent image small. An option of the public code of Ozaki et al. 2022. */
 export function buildLatentLoss(latent: Tensor): Tensor {
   return reduceMean(square(latent));
 }

@@ -50,7 +50,7 @@ export interface FeatureExtractor extends Network {
    * Features after the ReLU of one layer.
    *
    * @param input - HU, as for `apply`
-   * @param options.layer - one of `layers`; default the second, as conv1_2 of VGG in methods.md §5.2
+   * @param options.layer - one of `layers`; default the second, as conv1_2 of VGG in Ozaki et al. 2022
    * @throws LearnError `OUT_OF_RANGE` for an unknown layer
    */
   getFeatures(input: Tensor, options?: { readonly layer?: string }): Tensor;

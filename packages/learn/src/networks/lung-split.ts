@@ -1,6 +1,6 @@
 /**
- * Two networks, one for the lungs and one for the rest, with the mask inside the graph: requirement N3 of methods.md
- * §2.1 without its seam. Not a segmentation: the gate is soft, local and made of the image's own HU.
+ * Two networks, one for the lungs and one for the rest, with the mask inside the graph: what Nakayama 2018 does with a
+ * hard mask, without its seam. Not a segmentation: the gate is soft, local and made of the image's own HU.
  */
 import { LearnError } from "../errors.ts";
 import { type ApplyContext, INFERENCE, type Network, type NetworkFactory } from "../network.ts";
@@ -128,7 +128,7 @@ function findCommonMultiple(a: number, b: number): number {
 
 /**
  * Output = g·inside(x) + (1 − g)·outside(x), g the lung gate of the middle slice. Both networks see the whole image; train
- * them together or one after the other (patches of 32 and 64 pixels in methods.md §2.1 are the trainer's affair).
+ * them together or one after the other (patches of 32 and 64 pixels in Nakayama 2018 are the trainer's affair).
  *
  * @throws LearnError `OUT_OF_RANGE`
  * Tested: no seam (steps bounded by the feather), air outside the body stays out of the gate.

@@ -1,6 +1,6 @@
 /**
  * The encoder, decoder and generator of Ozaki & Kaji 2022 (Med Phys 49(6)) as the authors' public code has them
- * (methods.md §5.3), written anew: 7 × 7 convolutions with mirrored borders, two halvings, residual blocks, two
+ * (commit e1b6387), written anew: 7 × 7 convolutions with mirrored borders, two halvings, residual blocks, two
  * doublings, tanh; instance normalisation without scale. Their critic is patchgan.ts.
  */
 import { type ApplyContext, INFERENCE, type Network } from "../network.ts";
@@ -137,7 +137,7 @@ function createDecoderLayers(config: Required<OzakiDecoderConfig>): Layer {
  * of a quarter of the size.
  *
  * @throws LearnError `OUT_OF_RANGE` naming every fault
- * methods.md §5.3. Tested against PyTorch.
+ * Ozaki et al. 2022, the public code. Tested against PyTorch.
  */
 export function createOzakiEncoder(config: OzakiEncoderConfig = {}): FeatureNetwork {
   const fields: Fields<OzakiEncoderConfig> = {
@@ -168,7 +168,7 @@ export function createOzakiEncoder(config: OzakiEncoderConfig = {}): FeatureNetw
  * image to HU inside the window.
  *
  * @throws LearnError `OUT_OF_RANGE` naming every fault
- * methods.md §5.3; doubling repeats pixels (unpooling). Tested against PyTorch.
+ * Ozaki et al. 2022, the public code; doubling repeats pixels (unpooling). Tested against PyTorch.
  */
 export function createOzakiDecoder(config: OzakiDecoderConfig = {}): FeatureNetwork {
   const fields: Fields<OzakiDecoderConfig> = { ...COMMON, blocks: blocksField(4) };
@@ -211,8 +211,8 @@ export interface EncoderDecoderNetwork extends Network {
  * and joining the encoder of one domain with the decoder of the other is a function composition.
  *
  * @throws LearnError `OUT_OF_RANGE` naming every fault
- * @remarks No residual: it does not start as the identity, and what lies outside the window is lost. methods.md §5.1 O2,
- * §5.3. Tested against PyTorch.
+ * @remarks No residual: it does not start as the identity, and what lies outside the window is lost. Ozaki et al. 2022,
+ * the public code. Tested against PyTorch.
  */
 export function createCycleganGenerator(config: CycleganGeneratorConfig = {}): EncoderDecoderNetwork {
   const fields: Fields<CycleganGeneratorConfig> = {

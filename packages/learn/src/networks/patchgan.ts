@@ -1,5 +1,5 @@
 /**
- * PatchGAN: the critic that scores overlapping patches (Isola et al. 2017, §3.2.2), with the settings of methods.md §5.3.
+ * PatchGAN: the critic that scores overlapping patches (Isola et al. 2017, §3.2.2), with the settings of Ozaki et al.'s code.
  */
 import { INFERENCE } from "../network.ts";
 import { leakyRelu } from "../operators/arithmetic.ts";
@@ -46,7 +46,7 @@ const KERNEL = 4;
  * @throws LearnError `OUT_OF_RANGE` naming every fault
  * @remarks Instance normalisation lets a score see the whole image; take `"none"` for WGAN-GP, whose penalty presumes
  * scores of single images. A sample outside the window is clipped and gets no gradient there.
- * Isola et al. 2017, §3.2.2; methods.md §5.3. Tested against PyTorch.
+ * Isola et al. 2017, §3.2.2. Tested against PyTorch.
  */
 export function createPatchgan(config: PatchganConfig = {}): Critic {
   const complete = readConfig("patchgan", config, FIELDS, checkWindow);
