@@ -108,6 +108,12 @@ const CASES: Readonly<Record<string, () => void>> = {
     const printed = run("09-structured-report.ts", folder.resolve("report.dcm"));
     expect(printed).toContain("Noise standard deviation in homogeneous tissue = 12.5 [hnsf'U]");
   },
+  "10-train-without-clean-images.ts": () => {
+    const printed = run("10-train-without-clean-images.ts", "100");
+    const [, before, after] = /step 100: RMSE ([\d.]+) -> ([\d.]+) HU/.exec(printed) ?? [];
+    expect(Number(before)).toBeCloseTo(50, 0);
+    expect(Number(after)).toBeLessThan(0.7 * Number(before));
+  },
 };
 
 describe("examples", () => {
