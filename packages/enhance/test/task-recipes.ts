@@ -39,7 +39,7 @@ export function makeRecipe({ task, options, method, networks, data, training }: 
     data: {
       split: "split.json",
       task: { name: task, ...(options ? { options } : {}) },
-      insertion: { doseFraction: 0.25, realisations: 2 },
+      insertion: { doseFraction: 0.25, realisations: task === "repeats" ? 2 : 1 },
       phantoms: { count: 0, realisations: 2, share: 0 },
       noiseScale: [1, 1],
       maximumSlicesPerSeries: 3,
@@ -67,36 +67,41 @@ export function makeRecipe({ task, options, method, networks, data, training }: 
 }
 
 /** A chest in which noise can be measured. */
-const chest = (seed: number, noiseSeed: number = seed, slices = 3): TrainingSeries["volume"] =>
+const chest = (seed: number, noiseSeed: number = seed, slices = 1): TrainingSeries["volume"] =>
   createChest({ seed, noiseSeed, size: SIDE, slices, noise: 15, fieldMm: 330 });
 
-/** Two patients; the second of each series is for validation where a task wants it. */
-export const SERIES: {
+/** Series for training and for validation. */
+export interface Sides {
   readonly training: readonly TrainingSeries[];
   readonly validation: readonly TrainingSeries[];
-} = {
-  training: [1, 8].map((seed) => ({ id: `t/${seed}#0`, patientId: `p${seed}`, volume: chest(seed) })),
-  validation: [{ id: "v/9#0", patientId: "p9", volume: chest(9) }],
-};
+}
+
+function makeSides(slices: number): Sides {
+  const make = (seed: number): TrainingSeries["volume"] => chest(seed, seed, slices);
+  return {
+    training: [1, 8].map((seed) => ({ id: `t/${seed}#0`, patientId: `p${seed}`, volume: make(seed) })),
+    validation: [{ id: "v/9#0", patientId: "p9", volume: make(9) }],
+  };
+}
+
+/** Two patients to train on, one to validate with; one slice each. */
+export const SERIES: Sides = makeSides(1);
 
 /** Series with roles: input and target, or repeats. */
-export function giveRoles(kind: "pairs" | "repeats"): typeof SERIES {
+export function giveRoles(kind: "pairs" | "repeats", sides: Sides = SERIES): Sides {
   const twice = ({ id, patientId, volume }: TrainingSeries, k: number): TrainingSeries[] =>
     ([0, 1] as const).map((half) => ({
       id: `${id}${half}`,
       ...(patientId ? { patientId } : {}),
       pairId: id,
       role: kind === "repeats" ? "repeat" : half === 0 ? "input" : "target",
-      volume: half === 0 ? volume : chest(Number(id[2]), 100 + k),
+      volume: half === 0 ? volume : chest(Number(id[2]), 100 + k, volume.geometry.size[0]),
     }));
-  return { training: SERIES.training.flatMap(twice), validation: SERIES.validation.flatMap(twice) };
+  return { training: sides.training.flatMap(twice), validation: sides.validation.flatMap(twice) };
 }
 
 /** Prepares a recipe; what is left out is an error. */
-export async function prepareTask(
-  change: RecipeChange,
-  series: typeof SERIES = SERIES,
-): Promise<PreparedRecipe> {
+export async function prepareTask(change: RecipeChange, series: Sides = SERIES): Promise<PreparedRecipe> {
   const skipped: SkippedSeries[] = [];
   const prepared = await prepareRecipe(makeRecipe(change), series, {
     quality: "skip",
@@ -108,14 +113,14 @@ export async function prepareTask(
 
 /** A recipe and the series that it is run on. */
 export interface TaskCase extends RecipeChange {
-  readonly series?: typeof SERIES;
+  readonly series?: Sides;
   /** Nothing to judge by. */
   readonly hasNoTruth?: boolean;
 }
 
 const phantoms = { count: 2, realisations: 2, share: 0.25 };
 const unet = { levels: 2, channels: 2, convolutionsPerLevel: 1 };
-const pooled: typeof SERIES = {
+const pooled: Sides = {
   training: SERIES.training.map((item, k) => ({ ...item, pool: k === 0 ? "x" : "y" })),
   validation: SERIES.validation.map((item) => ({ ...item, pool: "x" })),
 };
@@ -134,21 +139,13 @@ export const TASK_CASES: Readonly<Record<string, TaskCase>> = {
       augmentation: { rotationRad: 0.2, gain: [0.9, 1.1] },
       sampling: { informativeness: "gradient", tissueShares: [0, 1, 2, 1] },
     },
+    series: makeSides(3),
   },
   "low-dose 3D": {
     task: "low-dose",
     networks: { main: { name: "unet", config: { ...unet, dimensions: 3 } } },
     training: { patch: [4, 16, 16] },
-    series: {
-      training: SERIES.training.map((item, k) => ({
-        ...item,
-        volume: chest(k === 0 ? 1 : 8, 1, 4),
-      })),
-      validation: SERIES.validation.map((item) => ({
-        ...item,
-        volume: chest(9, 9, 4),
-      })),
-    },
+    series: makeSides(4),
     data: { maximumSlicesPerSeries: 4 },
   },
   "scanned-pairs": { task: "scanned-pairs", series: giveRoles("pairs") },
@@ -157,7 +154,7 @@ export const TASK_CASES: Readonly<Record<string, TaskCase>> = {
     task: "repeats",
     method: { name: "noise2noise", options: { isSymmetric: false } },
     networks: { main: { name: "cnn-10", config: { channels: 4, layers: 3, inputChannels: 3 } } },
-    series: giveRoles("repeats"),
+    series: giveRoles("repeats", makeSides(3)),
   },
   "split-projections": {
     task: "split-projections",

@@ -1,6 +1,12 @@
 /** Every training task at a small size: fields and shapes that its method asks for, seeds, validation, refusals. */
 import { createRandom } from "@alara/core";
-import { AUGMENTATION_KEYS, type PreparedRecipe, SAMPLING_KEYS, trainingTasks } from "@alara/enhance";
+import {
+  AUGMENTATION_KEYS,
+  buildRecipeProgram,
+  type PreparedRecipe,
+  SAMPLING_KEYS,
+  trainingTasks,
+} from "@alara/enhance";
 import { countFieldSamples, listPatchSides, methods, type RunNetwork } from "@alara/learn";
 import { describe, expect, it } from "vitest";
 import { resolveAugmentation } from "../../learn/src/data/augmentation.ts";
@@ -81,7 +87,7 @@ describe("every task", () => {
   });
 
   it("is the same for the same seed, and another for another", async () => {
-    for (const name of ["super-resolution ×1", "artifacts", "unpaired, inserted"]) {
+    for (const name of ["artifacts", "unpaired, inserted"]) {
       const { series: _, hasNoTruth: __, ...change } = TASK_CASES[name];
       const [first, again] = [await prepareTask(change), await prepareTask(change)];
       expect(draw(again, 3)).toEqual(draw(first, 3));
@@ -91,7 +97,8 @@ describe("every task", () => {
   });
 
   it("gives a validation on its own", async () => {
-    const { program, recipe } = await prepareTask({ task: "low-dose" });
+    const recipe = makeRecipe({ task: "low-dose" });
+    const program = buildRecipeProgram(recipe);
     const task = trainingTasks.get("low-dose");
     const validation = await task.prepareValidation(
       { recipe, program, validation: SERIES.validation },

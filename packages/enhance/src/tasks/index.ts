@@ -5,6 +5,7 @@ import { createRegistry, type Registry } from "@alara/core";
 import { EnhanceError } from "../errors.ts";
 import { artifacts } from "./artifacts.ts";
 import { contrast } from "./contrast.ts";
+import { readDrawOptions } from "./draw-options.ts";
 import { inpainting } from "./inpainting.ts";
 import { lowDose } from "./low-dose.ts";
 import { lungRegionPairs } from "./lung-regions.ts";
@@ -46,12 +47,13 @@ function checkFields(name: string, { fields }: TrainingTask, { program }: Pick<T
   );
 }
 
-/** The same task, which looks first whether it fits the method. */
+/** The same task, which looks first whether it fits the method and can draw as the recipe says. */
 function withFieldCheck(name: string, task: TrainingTask): TrainingTask {
   return {
     ...task,
     async prepare(inputs, options) {
       checkFields(name, task, inputs);
+      readDrawOptions(inputs.recipe);
       return task.prepare(inputs, options);
     },
     async prepareValidation(inputs, options) {
