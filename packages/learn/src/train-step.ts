@@ -5,6 +5,8 @@
  * the gradient norm and whatever the step emits. All is written with the same operators, so the step has a float64
  * definition too (`evaluateGraph`). Not here: when to run which step (trainer.ts).
  */
+import { blockChannels } from "./blocked/pass.ts";
+import { probeChannelBlock } from "./blocked/probe.ts";
 import { formatShape, LearnError } from "./errors.ts";
 import { grad, simplifyGraph, sumWeighted } from "./graph.ts";
 import type { Assignment } from "./network.ts";
@@ -233,9 +235,26 @@ export function buildTrainStep(definition: TrainStepDefinition): TrainStepGraph 
   };
 }
 
-/** Writes the step as one ONNX model. `dialect` `"cpu"` for onnxruntime's CPU provider. */
-export function writeTrainStep(definition: TrainStepDefinition, options: { dialect: Dialect }): Uint8Array {
-  return writeOnnxModel({ ...buildTrainStep(definition), dialect: options.dialect });
+/**
+ * Writes the step as one ONNX model.
+ *
+ * @param options.dialect - `"cpu"` for onnxruntime's CPU provider
+ * @param options.block - channel block of that provider's blocked layout (`probeChannelBlock`); default: plain layout
+ */
+export function writeTrainStep(
+  definition: TrainStepDefinition,
+  options: { readonly dialect: Dialect; readonly block?: number },
+): Uint8Array {
+  const { dialect, block } = options;
+  const { inputs, outputs } = buildTrainStep(definition);
+  if (block === undefined) return writeOnnxModel({ inputs, outputs, dialect });
+  const names = Object.keys(outputs);
+  const blocked = blockChannels(Object.values(outputs), { block });
+  return writeOnnxModel({
+    inputs,
+    outputs: Object.fromEntries(names.map((name, k) => [name, blocked[k]])),
+    dialect,
+  });
 }
 
 /** The scalar inputs of update number `step` (1 for the first), by name: the optimiser's own and the average decay. */
@@ -304,7 +323,8 @@ export async function compileTrainStep(
   options: CompileOptions,
 ): Promise<TrainStep> {
   const dialect: Dialect = runtime.provider === "cpu" ? "cpu" : "standard";
-  const model = writeTrainStep(definition, { dialect });
+  const block = await probeChannelBlock(runtime);
+  const model = writeTrainStep(definition, { dialect, ...(block === undefined ? {} : { block }) });
   const session = await runtime.createSession(model, {
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.profilePath === undefined ? {} : { profilePath: options.profilePath }),
