@@ -69,9 +69,9 @@ export interface DataRecipe {
   readonly maximumSlicesPerSeries: number;
   /** Share of patches that must hold the body. */
   readonly bodyShare: number;
-  /** Settings of augmentation, see docs/guide/training.md. */
+  /** Settings of augmentation, see docs/guide/methods.md. */
   readonly augmentation?: RecipeValues;
-  /** Where patches are taken, see docs/guide/training.md. */
+  /** Where patches are taken, see docs/guide/methods.md. */
   readonly sampling?: RecipeValues;
 }
 

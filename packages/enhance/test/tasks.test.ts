@@ -9,7 +9,6 @@ import {
 } from "@alara/enhance";
 import { countFieldSamples, listPatchSides, methods, type RunNetwork } from "@alara/learn";
 import { describe, expect, it } from "vitest";
-import { resolveAugmentation } from "../../learn/src/data/augmentation.ts";
 import { giveRoles, makeRecipe, prepareTask, SERIES, TASK_CASES } from "./task-recipes.ts";
 
 /** Draws one batch of everything that the method asks for. */
@@ -191,12 +190,19 @@ describe("the parts of a task", () => {
     expect(moved).toEqual(kept.map((x) => x + 500));
   });
 
-  it("documents every key of augmentation", () => {
-    const defaults = Object.fromEntries(
-      Object.entries(AUGMENTATION_KEYS).map(([key, { defaultValue }]) => [key, defaultValue]),
-    );
-    expect(resolveAugmentation({})).toEqual(defaults);
-    expect(Object.keys(SAMPLING_KEYS)).toEqual(["tissueShares", "informativeness", "floor", "blockPx"]);
+  it("draws without the keys as with their defaults", async () => {
+    const values = (keys: typeof SAMPLING_KEYS): Record<string, never> =>
+      Object.fromEntries(Object.entries(keys).map(([key, { defaultValue }]) => [key, defaultValue as never]));
+    const method = { name: "sure" };
+    const plain = await prepareTask({ task: "noisy", method });
+    const data = { augmentation: values(AUGMENTATION_KEYS) };
+    const spelt = await prepareTask({ task: "noisy", method, data });
+    expect(draw(spelt, 5)).toEqual(draw(plain, 5));
+    const [sampled, again] = [
+      await prepareTask({ task: "noisy", method, data: { sampling: {} } }),
+      await prepareTask({ task: "noisy", method, data: { sampling: values(SAMPLING_KEYS) } }),
+    ];
+    expect(draw(again, 5)).toEqual(draw(sampled, 5));
   });
 
   it("uses scanned pairs to validate what has no target", async () => {

@@ -7,8 +7,8 @@ import { EnhanceError } from "../errors.ts";
 import type { Recipe, RecipeValues } from "../recipe.ts";
 import { readValues, type TaskOption } from "./task.ts";
 
-/** Keys of `data.augmentation`. */
-export const AUGMENTATION_KEYS: Readonly<Record<string, TaskOption>> = {
+/** Keys of `data.augmentation`, with the defaults of the sources. */
+export const AUGMENTATION_KEYS: Readonly<Record<keyof AugmentationOptions, TaskOption>> = {
   turns: { description: '"all" quarter turns and flips, or "none"', defaultValue: "all" },
   rotationRad: {
     description: "largest free rotation in the plane, rad, either way (interpolates)",
