@@ -4,7 +4,7 @@
 export { encodeBase64 } from "./base64.ts";
 export { joinBytes } from "./bytes.ts";
 export { computeSha256, stringifyCanonical } from "./digest.ts";
-export type { Enhancer, EnhancerDescription } from "./enhancer.ts";
+export type { EnhanceOptions, Enhancer, EnhancerDescription } from "./enhancer.ts";
 export { AlaraError, CoreError, type CoreErrorCode } from "./errors.ts";
 export {
   createFftPlan,

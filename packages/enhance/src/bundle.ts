@@ -52,6 +52,12 @@ export interface ModelCard {
     readonly outputScale?: number;
     /** The last input channel is a constant image of the strength, 0 to 1; default false. */
     readonly hasStrength?: boolean;
+    /** The last input channel is the mask of holes to fill; default false. Not with `hasStrength`. */
+    readonly needsMask?: boolean;
+    /** Statistics of the whole image enter every pixel, so it cannot be run in tiles; default false. */
+    readonly hasGlobalReach?: boolean;
+    /** HU that the network can give: pixels outside pass through; default: any. */
+    readonly windowHu?: Range;
   };
   /** The recipe, whole, with its seed. */
   readonly recipe: unknown;
@@ -88,6 +94,33 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Checks the optional fields of `inference`: which kind of network it is. */
+function checkKind(inference: Record<string, unknown>): void {
+  const { dimensions = 2, outputScale = 1, windowHu, contextSlices } = inference;
+  for (const [key, value, known] of [
+    ["dimensions", dimensions, [2, 3]],
+    ["outputScale", outputScale, [1, 2]],
+    ...["hasStrength", "needsMask", "hasGlobalReach"].map(
+      (name) => [name, inference[name] ?? false, [false, true]] as const,
+    ),
+  ] as const) {
+    if (!(known as readonly unknown[]).includes(value)) {
+      fail(`"inference.${key}" is ${JSON.stringify(value)}, expected ${known.join(" or ")}`);
+    }
+  }
+  if (windowHu !== undefined && !(isRange(windowHu) && windowHu[0] < windowHu[1])) {
+    fail(`"inference.windowHu" must be [low, high], in HU`);
+  }
+  if (dimensions === 3 && (contextSlices !== 0 || outputScale !== 1)) {
+    fail(
+      `"inference" of a model of blocks has contextSlices ${contextSlices} and outputScale ${outputScale}; such models have 0 and 1`,
+    );
+  }
+  if (inference.hasStrength === true && inference.needsMask === true) {
+    fail(`"inference" states both hasStrength and needsMask, but there is one last channel`);
+  }
+}
+
 /** Checks the fields that code relies on; the rest is documentation. */
 function checkCard(card: unknown): ModelCard {
   if (!isRecord(card)) fail("model.json is not an object");
@@ -108,6 +141,7 @@ function checkCard(card: unknown): ModelCard {
       fail(`"inference.${key}" is ${JSON.stringify(value)}, expected a whole number`);
     }
   }
+  checkKind(inference);
   if (
     typeof inference.input !== "string" ||
     typeof inference.output !== "string" ||

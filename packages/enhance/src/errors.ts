@@ -25,6 +25,12 @@ export type EnhanceErrorCode =
   | "TRAINING_DATA_FAULTY"
   /** Two images cannot be laid over one another by a shift and a small rotation. */
   | "NOT_ALIGNABLE"
+  /** A method is given NaN or infinite values. */
+  | "NON_FINITE_INPUT"
+  /** A network with statistics over the whole image is to be run in parts, whose results would not fit together. */
+  | "CANNOT_TILE"
+  /** The model fills holes and wants a mask of them, which is not at hand. */
+  | "MODEL_NEEDS_MASK"
   /** The network returned something that cannot be an image of the input. */
   | "BAD_NETWORK_OUTPUT";
 

@@ -11,6 +11,7 @@ export {
   type Range,
 } from "./bundle.ts";
 export * from "./data/index.ts";
+export { doubleSlice, enlargeVolume, refineInPlane } from "./enlargement.ts";
 export { EnhanceError, type EnhanceErrorCode } from "./errors.ts";
 export {
   createGaussianEnhancer,
@@ -19,6 +20,7 @@ export {
   smoothSlice,
 } from "./gaussian.ts";
 export { checkIntendedRange, type InputFacts, type RangeFinding } from "./guards.ts";
+export { keepOutsideWindow, WINDOW_FEATHER_SHARE } from "./hu-window.ts";
 export { createIdentityEnhancer } from "./identity.ts";
 export { type ImportBundleOptions, type ImportedBundle, importDenoiserBundle } from "./import-bundle.ts";
 export { createNetworkEnhancer, type NetworkEnhancerOptions } from "./network.ts";
@@ -56,7 +58,7 @@ export {
   type TrainRecipeOptions,
   trainRecipe,
 } from "./run-recipe.ts";
-export { blendStrength } from "./strength.ts";
+export { blendStrength, enhanceAtStrength } from "./strength.ts";
 export {
   AUGMENTATION_KEYS,
   SAMPLING_KEYS,
@@ -66,7 +68,16 @@ export {
   type TrainingTask,
   trainingTasks,
 } from "./tasks/index.ts";
-export { planTiles, type Tile, type TileOptions } from "./tiles.ts";
+export {
+  planSlices,
+  planSpans,
+  planTiles,
+  type SliceOptions,
+  type SlicePortion,
+  type Span,
+  type Tile,
+  type TileOptions,
+} from "./tiles.ts";
 export {
   buildPhantomPairs,
   buildTrainingPairs,

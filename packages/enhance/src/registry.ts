@@ -61,10 +61,14 @@ export const enhancers: Registry<EnhancerFactory> = createRegistry<EnhancerFacto
   [
     "network",
     {
-      summary: "a trained network from a model bundle; slice by slice",
+      summary:
+        "a trained network from a model bundle: slices, slices with neighbours or blocks, as its card says",
       contextSlices: 0,
       needsModel: true,
-      options: { tileSize: { description: "side of a tile in pixels", defaultValue: 1024 } },
+      options: {
+        tileSize: { description: "side of a tile in pixels; 128 for 3D models", defaultValue: 1024 },
+        blockSlices: { description: "3D models only: slices of a block", defaultValue: 32 },
+      },
       create: async (options, { bundle, runtime }) => {
         if (!bundle || !runtime) {
           throw new EnhanceError(

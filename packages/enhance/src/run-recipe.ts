@@ -15,6 +15,7 @@ import {
   MODEL_OUTPUT,
   methods,
   type Network,
+  type NetworkConfig,
   type Runtime,
   runTraining,
   type TrainingProgram,
@@ -22,7 +23,7 @@ import {
   type TrainSink,
   type WeightTensor,
 } from "@alara/learn";
-import { packBundle } from "./bundle.ts";
+import { type ModelCard, packBundle } from "./bundle.ts";
 import { assertUsableData, checkTrainingData } from "./data/quality-control.ts";
 import type { DataQualityReport } from "./data/quality-report.ts";
 import { getMethodRecipe, getTrainSettings, type Recipe } from "./recipe.ts";
@@ -189,10 +190,46 @@ function describeResult(result: TrainResult): Record<string, number> {
   };
 }
 
-function countContext(network: Network): number {
-  if (network.dimensions === 3) return 0;
-  const slices = network.inputChannels - (network.config.hasStrength === true ? 1 : 0);
-  return (slices - 1) / 2;
+/**
+ * The HU that a network can give, where it is bound to a window; of two parts of a split network the HU that either can.
+ * The gate of `lung-split` has entries of the same names that mean something else.
+ */
+function findWindow(
+  name: unknown,
+  config: NetworkConfig,
+  prefix = "",
+): readonly [number, number] | undefined {
+  if (name === "cyclegan-generator") {
+    return [Number(config[`${prefix}lowHu`]), Number(config[`${prefix}highHu`])];
+  }
+  if (name !== "lung-split" || prefix !== "") return undefined;
+  const windows = ["inside", "outside"].flatMap((side) => {
+    const found = findWindow(config[side], config, `${side}.`);
+    return found ? [found] : [];
+  });
+  if (windows.length === 0) return undefined;
+  return [Math.min(...windows.map(([low]) => low)), Math.max(...windows.map(([, high]) => high))];
+}
+
+/** What kind of network it is, for whoever runs it. */
+function describeInference(
+  network: Network,
+  hasMask: boolean,
+): Omit<ModelCard["inference"], "input" | "output" | "unit"> {
+  const hasExtra = network.config.hasStrength === true;
+  const slices = network.inputChannels - (hasExtra ? 1 : 0);
+  const windowHu = findWindow(network.name, network.config);
+  return {
+    multipleOf: network.sizeMultiple,
+    receptiveRadius: network.receptiveRadius,
+    contextSlices: network.dimensions === 3 ? 0 : (slices - 1) / 2,
+    dimensions: network.dimensions,
+    outputScale: network.outputScale,
+    hasStrength: hasExtra && !hasMask,
+    ...(hasMask ? { needsMask: true } : {}),
+    ...(network.hasGlobalReach === true ? { hasGlobalReach: true } : {}),
+    ...(windowHu ? { windowHu } : {}),
+  };
 }
 
 /**
@@ -221,12 +258,7 @@ export function packTrainedModel(
         input: MODEL_INPUT,
         output: MODEL_OUTPUT,
         unit: "HU",
-        multipleOf: network.sizeMultiple,
-        receptiveRadius: network.receptiveRadius,
-        contextSlices: countContext(network),
-        dimensions: network.dimensions,
-        outputScale: network.outputScale,
-        hasStrength: network.config.hasStrength === true,
+        ...describeInference(network, program.fields.mask !== undefined),
       },
       recipe,
       trainingData: { ids: data.trainingIds, validationIds: data.validationIds, notes: data.notes },

@@ -1,9 +1,20 @@
 /**
- * Strength: how much of an enhancement to keep. A blend of two finished images, so changing it needs no
- * second run of the method.
+ * Strength: how much of an enhancement to keep. For most methods a blend of two finished images, so changing it needs no
+ * second run of the method; for those that learned strengths, an input of the network.
  */
-import type { Volume } from "@alara/core";
+import type { EnhanceOptions, Enhancer, Volume } from "@alara/core";
+import { enlargeVolume } from "./enlargement.ts";
 import { EnhanceError } from "./errors.ts";
+
+/** Throws `OUT_OF_RANGE` unless 0 ≤ strength ≤ 1. */
+export function checkStrength(strength: number): void {
+  if (!(strength >= 0 && strength <= 1)) {
+    throw new EnhanceError(
+      "OUT_OF_RANGE",
+      `strength ${strength} is outside 0..1; 0 keeps the original, 1 is full effect`,
+    );
+  }
+}
 
 /**
  * result = original + strength · (enhanced − original), per voxel.
@@ -19,12 +30,7 @@ export function blendStrength(
   enhanced: Volume<"HU">,
   strength: number,
 ): Volume<"HU"> {
-  if (!(strength >= 0 && strength <= 1)) {
-    throw new EnhanceError(
-      "OUT_OF_RANGE",
-      `strength ${strength} is outside 0..1; 0 keeps the original, 1 is full effect`,
-    );
-  }
+  checkStrength(strength);
   if (original.data.length !== enhanced.data.length) {
     throw new EnhanceError(
       "OUT_OF_RANGE",
@@ -38,4 +44,26 @@ export function blendStrength(
     data[i] = original.data[i] + strength * (enhanced.data[i] - original.data[i]);
   }
   return { unit: "HU", geometry: original.geometry, data };
+}
+
+/**
+ * Enhances at a strength, in whatever way the method knows strengths: one with `strengthKind` `"trained"` is given it,
+ * the results of all others are blended.
+ *
+ * @param strength - 0: the input, bit for bit, without a run (for methods with `outputScale` 2 the input doubled
+ *   linearly, see `enlargeVolume`); 1: full effect
+ * @throws EnhanceError `OUT_OF_RANGE` and as the method
+ */
+export async function enhanceAtStrength(
+  enhancer: Enhancer,
+  volume: Volume<"HU">,
+  strength: number,
+  options: Omit<EnhanceOptions, "strength"> = {},
+): Promise<Volume<"HU">> {
+  checkStrength(strength);
+  const { outputScale = 1, strengthKind = "blend" } = enhancer.description;
+  if (strength === 0) return enlargeVolume(volume, outputScale);
+  if (strengthKind === "trained") return enhancer.enhance(volume, { ...options, strength });
+  const full = await enhancer.enhance(volume, options);
+  return strength === 1 ? full : blendStrength(enlargeVolume(volume, outputScale), full, strength);
 }

@@ -68,6 +68,25 @@ test.each([
   await expect(openBundle(files)).rejects.toMatchObject({ code: "BUNDLE_INVALID" });
 });
 
+test.each([
+  ["dimensions", { dimensions: 4 }],
+  ["outputScale", { outputScale: 3 }],
+  ["hasStrength", { hasStrength: "yes" }],
+  ["hasGlobalReach", { hasGlobalReach: 1 }],
+  ["windowHu", { windowHu: [400, -600] }],
+  ["needsMask", { hasStrength: true, needsMask: true }],
+  ["contextSlices", { dimensions: 3, contextSlices: 1 }],
+  ["outputScale", { dimensions: 3, outputScale: 2 }],
+])("a card that states an impossible %s is BUNDLE_INVALID", async (field, inference) => {
+  const files = await makeTinyBundle((card) => ({
+    ...card,
+    inference: { ...card.inference, ...inference } as typeof card.inference,
+  }));
+  await expect(openBundle(files)).rejects.toThrow(
+    expect.objectContaining({ code: "BUNDLE_INVALID", message: expect.stringContaining(field) }),
+  );
+});
+
 test("a card whose names are not in the graph is refused when opened for running", async () => {
   const bundle = await openBundle(
     await makeTinyBundle((card) => ({ ...card, inference: { ...card.inference, input: "elsewhere" } })),
