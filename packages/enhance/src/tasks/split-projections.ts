@@ -40,13 +40,15 @@ interface SplitScan {
   readonly views: number;
   readonly channelBinning: number;
   readonly seed: number;
+  /** The reconstruction without noise too; else zeros. */
+  readonly needsClean: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** Reconstructions of all views without noise, and of each subset with it, HU. */
 async function scanInSubsets(
   volume: Volume<"HU">,
-  { subsets, quanta, views, channelBinning, seed, signal }: SplitScan,
+  { subsets, quanta, views, channelBinning, seed, needsClean, signal }: SplitScan,
 ): Promise<{ readonly clean: Float32Array; readonly parts: readonly Float32Array[] }> {
   const scanner = scanners.get(SCANNER);
   const geometry = createScanGeometry(scanner, { ...(views > 0 && { views }), channelBinning });
@@ -85,7 +87,7 @@ async function scanInSubsets(
     for (const [s, lines] of projector.project(images).entries()) {
       signal?.throwIfAborted();
       const at = (start + s) * plane;
-      await reconstruct(lines, geometry, clean.subarray(at, at + plane));
+      if (needsClean) await reconstruct(lines, geometry, clean.subarray(at, at + plane));
       const random = createRandom(seed).derive(start + s);
       const noisy = lines.map(
         (p) => p + Math.sqrt(computeLogVariance(Math.max(0, p), model)) * random.nextNormal(),
@@ -134,6 +136,7 @@ async function makeSplits(
       views,
       channelBinning,
       seed: random.nextUint32(),
+      needsClean: purpose === "validation",
       ...(options.signal && { signal: options.signal }),
     });
     const [slices, rows, columns] = volume.geometry.size;
