@@ -3,11 +3,12 @@ import { createRandom } from "@alara/core";
 import {
   AUGMENTATION_KEYS,
   buildRecipeProgram,
+  buildTrainingPairs,
   type PreparedRecipe,
   SAMPLING_KEYS,
   trainingTasks,
 } from "@alara/enhance";
-import { countFieldSamples, listPatchSides, methods, type RunNetwork } from "@alara/learn";
+import { countFieldSamples, createPairSource, listPatchSides, methods, type RunNetwork } from "@alara/learn";
 import { describe, expect, it } from "vitest";
 import { giveRoles, makeRecipe, prepareTask, SERIES, TASK_CASES } from "./task-recipes.ts";
 
@@ -178,6 +179,14 @@ describe("refusals say the way out", () => {
 });
 
 describe("the parts of a task", () => {
+  it("draws flat slices of low dose as the pair source does by itself", async () => {
+    const prepared = await prepareTask({ task: "low-dose" });
+    const { pairs } = await buildTrainingPairs(SERIES.training, prepared.recipe);
+    const source = createPairSource(pairs, { tissueFraction: prepared.recipe.data.bodyShare });
+    const drawn = source.drawBatch(createRandom(3), { batch: 2, patch: [16, 16] });
+    expect(draw(prepared, 3)).toEqual(drawn);
+  });
+
   it("draws as a recipe's augmentation says", async () => {
     const still = await prepareTask({
       task: "noisy",
