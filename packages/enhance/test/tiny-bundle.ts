@@ -6,6 +6,7 @@ import {
   MODEL_INPUT,
   MODEL_OUTPUT,
   type Network,
+  type NetworkConfig,
   networks,
 } from "@alara/learn";
 import { type ModelCard, packBundle } from "../src/index.ts";
@@ -13,8 +14,29 @@ import { type ModelCard, packBundle } from "../src/index.ts";
 type CardDraft = Omit<ModelCard, "files" | "schema">;
 type ChangeCard = (card: CardDraft) => CardDraft;
 
+/** Name of a kind. */
+export type TinyKind =
+  | "slices"
+  | "neighbours"
+  | "blocks"
+  | "strength"
+  | "strength of blocks"
+  | "doubled"
+  | "doubled neighbours"
+  | "global"
+  | "global blocks"
+  | "window"
+  | "autoencoder"
+  | "lung split";
+
+interface KindDescription {
+  readonly name: string;
+  readonly config: NetworkConfig;
+  readonly card: Partial<ModelCard["inference"]>;
+}
+
 /** Kinds of networks that training makes, each with what its card says beyond sizes. */
-export const TINY_KINDS = {
+export const TINY_KINDS: Readonly<Record<TinyKind, KindDescription>> = {
   slices: { name: "residual-cnn", config: { channels: 6, layers: 3, unshuffle: 2 }, card: {} },
   neighbours: {
     name: "dncnn",
@@ -76,13 +98,7 @@ export const TINY_KINDS = {
     },
     card: {},
   },
-} as const satisfies Record<
-  string,
-  { name: string; config: Record<string, unknown>; card: Partial<ModelCard["inference"]> }
->;
-
-/** Name of a kind. */
-export type TinyKind = keyof typeof TINY_KINDS;
+};
 
 /** Makes the network of a kind; those that start as the identity get a last layer that does something. */
 export function createTinyNetwork(kind: TinyKind): Network {

@@ -8,10 +8,9 @@ import { join } from "node:path";
 import { getSlab, type Volume } from "@alara/core";
 import { decodeVolume } from "@alara/dicom";
 import { scanSeriesFiles } from "@alara/dicom/node";
+import { checkTrainingData, segmentLungs } from "@alara/enhance";
 import { findDataFolder } from "@alara/testing";
 import { describe, expect, it } from "vitest";
-import { segmentLungs } from "../src/data/lung-mask.ts";
-import { checkTrainingData } from "../src/data/quality-control.ts";
 
 const folder = findDataFolder();
 const volumes = folder === undefined ? "" : join(folder, "ct-volumes");
