@@ -2,15 +2,25 @@
  * The main job: one series in, a derived series and a report out. Slices stream through, so memory does not grow
  * with the series; what the report measures is bounded too, and says so.
  */
-import { createVolume, type Enhancer, getSlab, type LongWorkOptions, type Volume } from "@alara/core";
+import {
+  createVolume,
+  type Enhancer,
+  type EnhancerDescription,
+  getSlab,
+  type LongWorkOptions,
+  type Vector3,
+  type Volume,
+} from "@alara/core";
 import type { Series } from "@alara/dicom";
 import { createOutputFolder } from "@alara/dicom/node";
 import {
-  blendStrength,
   checkIntendedRange,
   EnhanceError,
+  enhanceAtStrength,
+  enlargeVolume,
   type IntendedRange,
   type RangeFinding,
+  refineInPlane,
 } from "@alara/enhance";
 import {
   classifyTissues,
@@ -109,9 +119,11 @@ async function checkInput(
   method: EnhancementMethod,
   options: EnhanceSeriesOptions,
 ): Promise<readonly RangeFinding[]> {
-  const { contextSlices } = method.enhancer.description;
+  const { contextSlices, blockSlices } = method.enhancer.description;
   const slices = subject.scan.geometry.size[0];
-  if (contextSlices > 0 && !(subject.isRegular && slices > 2 * contextSlices)) {
+  // Blocks repeat the outermost slice as far as they need, so any series without gaps will do.
+  const fewest = blockSlices === undefined ? 2 * contextSlices + 1 : 2;
+  if (contextSlices > 0 && !(subject.isRegular && slices >= fewest)) {
     const reasons = subject.findings.filter((item) => item.breaksNeighbours).map((item) => item.code);
     throw new EnhanceError(
       "NEEDS_NEIGHBOURS",
@@ -153,6 +165,38 @@ interface ReportImages {
   readonly chosen: readonly number[];
   readonly input: Volume<"HU">;
   readonly enhanced: Volume<"HU">;
+}
+
+/** A scan on the grid of a method's result; its values stay its own. */
+function describeResultGrid(scan: Scan, { outputScale = 1 }: EnhancerDescription): Scan {
+  if (outputScale === 1) return scan;
+  const geometry = refineInPlane(scan.geometry, outputScale);
+  const move = (place: Vector3, axis: 0 | 1 | 2): number =>
+    place[axis] + geometry.originMm[axis] - scan.geometry.originMm[axis];
+  const positionsMm = scan.positionsMm.map((p): Vector3 => [move(p, 0), move(p, 1), move(p, 2)]);
+  return { ...scan, geometry, positionsMm };
+}
+
+/** Slices that are handed to an enhancer at once: at least {@link SLAB_SLICES}, whole blocks. */
+function chooseSlab({ blockSlices = 1 }: EnhancerDescription): number {
+  return Math.ceil(SLAB_SLICES / blockSlices) * blockSlices;
+}
+
+/** Reads runs of slices; what the last run shares with the next is not read again. */
+function createSlabReader(scan: Scan): (start: number, end: number) => Promise<Volume<"HU">> {
+  const [, rows, columns] = scan.geometry.size;
+  const plane = rows * columns;
+  let last: { readonly start: number; readonly end: number; readonly data: Float32Array } | undefined;
+  return async (start, end) => {
+    const slab = createVolume("HU", { ...scan.geometry, size: [end - start, rows, columns] });
+    for (let s = start; s < end; s++) {
+      const known = last !== undefined && s >= last.start && s < last.end ? last : undefined;
+      const values = known?.data.subarray((s - known.start) * plane, (s - known.start + 1) * plane);
+      slab.data.set(values ?? (await scan.readSlice(s)), (s - start) * plane);
+    }
+    last = { start, end, data: slab.data };
+    return slab;
+  };
 }
 
 function createReportImages({ geometry: whole }: Scan, maximum: number): ReportImages {
@@ -199,7 +243,13 @@ export async function enhanceSubject(
   }
   const { signal, onProgress } = options;
   const { scan } = subject;
-  if (options.reference) assertSameGrid(scan, options.reference.scan, ["the input", "the reference"]);
+  const { description } = method.enhancer;
+  const { contextSlices, outputScale = 1, strengthKind = "blend" } = description;
+  const target = describeResultGrid(scan, description);
+  if (options.reference) {
+    const name = outputScale === 1 ? "the input" : "the result";
+    assertSameGrid(target, options.reference.scan, [name, "the reference"]);
+  }
   const folder = await createOutputFolder(outputPath);
   try {
     const rangeFindings = await checkInput(subject, method, options);
@@ -207,37 +257,37 @@ export async function enhanceSubject(
     const writer = await subject.createWriter(folder, {
       methodDescription: marks === "" ? method.description : `${method.description}; MARKED: ${marks}`,
       parameters: {
-        method: method.enhancer.description.name,
-        ...method.enhancer.description.parameters,
+        method: description.name,
+        ...description.parameters,
+        strengthKind,
         ...(marks === "" ? {} : { marks }),
         ...(options.force ? { forced: "yes" } : {}),
       },
       strength,
+      ...(target === scan ? {} : { geometry: target.geometry }),
       ...(method.modelDigest === undefined ? {} : { modelDigest: method.modelDigest }),
       ...(method.provider === undefined ? {} : { provider: method.provider }),
       dateTime: options.dateTime,
-      seriesDescriptionSuffix:
-        options.seriesDescriptionSuffix ?? describeResult(method.enhancer.description.name, strength),
+      seriesDescriptionSuffix: options.seriesDescriptionSuffix ?? describeResult(description.name, strength),
       ...(options.transferSyntaxUid === undefined ? {} : { transferSyntaxUid: options.transferSyntaxUid }),
       ...(options.privateElements === undefined ? {} : { privateElements: options.privateElements }),
     });
     const wantsReport = options.report ?? true;
-    const images = wantsReport ? createReportImages(scan, options.maximumReportSlices ?? 32) : null;
+    const images = wantsReport ? createReportImages(target, options.maximumReportSlices ?? 32) : null;
 
-    const { contextSlices } = method.enhancer.description;
-    const [slices, rows, columns] = scan.geometry.size;
-    const plane = rows * columns;
-    for (let start = 0; start < slices; start += SLAB_SLICES) {
+    const slices = scan.geometry.size[0];
+    const plane = target.geometry.size[1] * target.geometry.size[2];
+    const slab = chooseSlab(description);
+    const readSlab = createSlabReader(scan);
+    for (let start = 0; start < slices; start += slab) {
       signal?.throwIfAborted();
-      const end = Math.min(slices, start + SLAB_SLICES);
+      const end = Math.min(slices, start + slab);
       const readStart = Math.max(0, start - contextSlices);
-      const readEnd = Math.min(slices, end + contextSlices);
-      const input = createVolume("HU", { ...scan.geometry, size: [readEnd - readStart, rows, columns] });
-      for (let s = readStart; s < readEnd; s++) {
-        input.data.set(await scan.readSlice(s), (s - readStart) * plane);
-      }
-      const full = strength === 0 ? input : await method.enhancer.enhance(input, signal ? { signal } : {});
-      const result = blendStrength(input, full, strength);
+      const input = await readSlab(readStart, Math.min(slices, end + contextSlices));
+      const result = await enhanceAtStrength(method.enhancer, input, strength, {
+        wantedSlices: [start - readStart, end - readStart],
+        ...(signal ? { signal } : {}),
+      });
       for (let s = start; s < end; s++) {
         const hu = getSlab(result, s - readStart, s - readStart + 1).data;
         const sources = Array.from({ length: 2 * contextSlices + 1 }, (_, k) => s - contextSlices + k).filter(
@@ -246,7 +296,8 @@ export async function enhanceSubject(
         await writer.writeSlice(s, hu, sources);
         const kept = images ? images.chosen.indexOf(s) : -1;
         if (images && kept >= 0) {
-          images.input.data.set(getSlab(input, s - readStart, s - readStart + 1).data, kept * plane);
+          const before = getSlab(input, s - readStart, s - readStart + 1);
+          images.input.data.set(enlargeVolume(before, outputScale).data, kept * plane);
           images.enhanced.data.set(hu, kept * plane);
         }
       }
@@ -267,8 +318,8 @@ export async function enhanceSubject(
       );
       if (options.structuredReport) {
         await writer.writeStructuredReport?.(report, {
-          method: method.enhancer.description.name,
-          parameters: method.enhancer.description.parameters,
+          method: description.name,
+          parameters: { ...description.parameters, strengthKind },
           measuredSlices: images.chosen.length,
         });
       }
@@ -288,6 +339,27 @@ export async function enhanceSubject(
     await folder.dispose();
     throw error;
   }
+}
+
+/** What a reader must know of the result's strength and matrix. */
+function describeKind(
+  strength: number,
+  { strengthKind, outputScale }: { readonly strengthKind: "blend" | "trained"; readonly outputScale: number },
+): string[] {
+  return [
+    ...(strengthKind === "trained"
+      ? [
+          strength === 0
+            ? "The model has learned strengths; at 0 it is not run."
+            : `Strength ${strength} was given to the model, which has learned strengths; it is no blend.`,
+        ]
+      : []),
+    ...(outputScale === 1
+      ? []
+      : [
+          "Rows and columns are doubled. The input is shown and measured enlarged linearly, which smooths its noise.",
+        ]),
+  ];
 }
 
 async function writeReport(
@@ -317,14 +389,18 @@ async function writeReport(
       : {}),
   };
   const report = await compareVolumes(compared, work);
+  const { name, parameters, outputScale = 1, strengthKind = "blend" } = method.enhancer.description;
   const [slices, rows, columns] = subject.scan.geometry.size;
-  const { name, parameters } = method.enhancer.description;
+  const size = `${columns} × ${rows}`;
+  const fine = `${columns * outputScale} × ${rows * outputScale}`;
   const document = {
     tool: { name: "Alara", version: CODE_VERSION, statement: "For research use; not a medical device." },
     run: {
       method: name,
       parameters,
       strength: options.strength,
+      strengthKind,
+      ...(outputScale === 1 ? {} : { outputScale }),
       dateTime: options.dateTime,
       seconds: options.seconds,
     },
@@ -344,7 +420,7 @@ async function writeReport(
     compared,
     {
       title: options.reportTitle ?? "CT enhancement",
-      subtitle: `${slices} slices of ${columns} × ${rows}; ${images.chosen.length} measured and shown`,
+      subtitle: `${slices} slices of ${size}${outputScale === 1 ? "" : `, made ${fine}`}; ${images.chosen.length} measured and shown`,
       run: {
         method: name,
         version: CODE_VERSION,
@@ -360,7 +436,11 @@ async function writeReport(
       },
       marks,
       createdAt: options.dateTime,
-      notes: [...warnings, ...(options.notes ?? [])],
+      notes: [
+        ...describeKind(options.strength, { strengthKind, outputScale }),
+        ...warnings,
+        ...(options.notes ?? []),
+      ],
     },
     work,
   );

@@ -2,8 +2,9 @@
  * What can be enhanced, and what the result is written as: a DICOM series becomes a derived series, a volume file a
  * volume file of the same format.
  */
-import { createVolume } from "@alara/core";
+import { createVolume, type GridGeometry } from "@alara/core";
 import {
+  type CodedConcept,
   createDerivedObject,
   createDerivedSeries,
   type DerivedSeriesOptions,
@@ -25,11 +26,16 @@ import { createSeriesScan, createVolumeScan, type OpenedHuVolume, type Scan } fr
 /** Derived series are written as CT images. */
 const CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
+/** Derivation code of images on another matrix (CID 7203). */
+const SPATIAL_RESAMPLING: CodedConcept = { value: "113085", scheme: "DCM", meaning: "Spatial resampling" };
+
 /** What a result is made with, for its description and its identity. */
 export interface ResultRecipe {
   readonly methodDescription: string;
   readonly parameters: Readonly<Record<string, string | number>>;
   readonly strength: number;
+  /** Grid of the result where it is not the subject's: another matrix of the same field of view. */
+  readonly geometry?: GridGeometry;
   readonly modelDigest?: string;
   readonly provider?: string;
   /** ISO 8601. */
@@ -87,7 +93,7 @@ export function createSeriesSubject(series: Series): EnhancementSubject {
     factRows: listFacts(series),
     facts: series.facts,
     createWriter: async (folder, recipe) => {
-      const { modelDigest, provider, transferSyntaxUid, privateElements, ...rest } = recipe;
+      const { modelDigest, provider, transferSyntaxUid, privateElements, geometry, ...rest } = recipe;
       return createSeriesWriter(
         series,
         folder,
@@ -98,6 +104,7 @@ export function createSeriesSubject(series: Series): EnhancementSubject {
           ...(provider === undefined ? {} : { providerClass: provider }),
           ...(transferSyntaxUid === undefined ? {} : { transferSyntaxUid }),
           ...(privateElements === undefined ? {} : { privateElements }),
+          ...(geometry === undefined ? {} : { geometry, derivationCode: SPATIAL_RESAMPLING }),
         },
         "series/",
       );
@@ -152,7 +159,8 @@ async function openDerivedObject(
 }
 
 /**
- * Writes slices as a derived series into a folder.
+ * Writes slices as a derived series into a folder: one enhanced object for one enhanced object on its own grid, else
+ * single images.
  *
  * @param prefix - of the files' names; default none
  * @throws DicomError as `createDerivedSeries`
@@ -163,9 +171,10 @@ export async function createSeriesWriter(
   options: DerivedSeriesOptions,
   prefix = "",
 ): Promise<ResultWriter> {
-  const derived = isSingleObject(series)
-    ? await openDerivedObject(series, folder, options, prefix)
-    : await openDerivedImages(series, folder, options, prefix);
+  const derived =
+    isSingleObject(series) && options.geometry === undefined
+      ? await openDerivedObject(series, folder, options, prefix)
+      : await openDerivedImages(series, folder, options, prefix);
   return {
     seriesInstanceUid: derived.seriesInstanceUid,
     writeSlice: derived.writeSlice,
@@ -185,7 +194,7 @@ export async function createSeriesWriter(
 }
 
 /**
- * A volume file in HU. The result has its format, grid and unit; integers are written as int16, rounded, all else as
+ * A volume file in HU. The result has its format, grid (unless the recipe names another) and unit; integers are written as int16, rounded, all else as
  * float32.
  *
  * @param resultName - of the result's file, without extension
@@ -217,17 +226,17 @@ export function createVolumeSubject(opened: OpenedHuVolume, resultName: string):
     ],
     facts: { format, sampleType, unitSource: opened.unitSource, size, spacingMm },
     createWriter: async (folder, recipe) => {
-      const { parameters, strength, modelDigest, methodDescription } = recipe;
+      const { parameters, strength, modelDigest, methodDescription, geometry } = recipe;
       const parts = [
         "enhanced",
         ...(parameters.marks === undefined ? [] : [`MARKED: ${parameters.marks}`]),
-        `strength ${Number(strength.toFixed(4))}`,
+        `strength ${Number(strength.toFixed(4))}${parameters.strengthKind === "trained" ? " (trained)" : ""}`,
         String(parameters.method),
         ...(modelDigest === undefined ? [] : [`model ${modelDigest.slice(0, 16)}`]),
         `version ${describeCode()}`,
         methodDescription,
       ];
-      return createVolumeWriter(opened, folder, resultName, parts.join("; "));
+      return createVolumeWriter(opened, folder, resultName, parts.join("; "), geometry);
     },
   };
 }
@@ -247,16 +256,18 @@ function findOwnResult(opened: OpenedHuVolume): readonly { code: string; message
  * Collects slices and writes them as the volume file that they came from was written.
  *
  * @param description - what made the values, the most important first: see `WriteVolumeOptions`
+ * @param geometry - of the result; default the file's own
  */
 export function createVolumeWriter(
   opened: OpenedHuVolume,
   folder: OutputFolder,
   resultName: string,
   description: string,
+  geometry: GridGeometry = opened.volume.geometry,
 ): ResultWriter {
-  const { volume, format, sampleType, scaling } = opened;
-  const result = createVolume("HU", volume.geometry);
-  const plane = volume.geometry.size[1] * volume.geometry.size[2];
+  const { format, sampleType, scaling } = opened;
+  const result = createVolume("HU", geometry);
+  const plane = geometry.size[1] * geometry.size[2];
   return {
     seriesInstanceUid: undefined,
     writeSlice: async (slice, hu) => result.data.set(hu, slice * plane),
