@@ -287,6 +287,13 @@ export async function enhanceSubject(
       const result = await enhanceAtStrength(method.enhancer, input, strength, {
         wantedSlices: [start - readStart, end - readStart],
         ...(signal ? { signal } : {}),
+        onProgress: ({ done }) =>
+          onProgress?.({
+            phase: "enhancing",
+            done: Math.min(end, start + done),
+            total: slices,
+            unit: "slices",
+          }),
       });
       for (let s = start; s < end; s++) {
         const hu = getSlab(result, s - readStart, s - readStart + 1).data;

@@ -288,9 +288,10 @@ export async function createNetworkEnhancer(
     const { contextSlices } = card.inference;
     const portions = planSlices(slices, { ...plan, wanted, contextSlices });
     const tiles = planTiles(rows, columns, plan.tiles);
+    const total = wanted[1] - wanted[0];
     let done = 0;
     for (const portion of portions) {
-      for (const tile of tiles) {
+      for (const [t, tile] of tiles.entries()) {
         signal?.throwIfAborted();
         const made = await runTile(plan, session, volume, { portion, tile, strength });
         const plane = tile.readRows * tile.readColumns * plan.scale * plan.scale;
@@ -298,12 +299,14 @@ export async function createNetworkEnhancer(
           const kept = made.subarray(k * plane, (k + 1) * plane);
           keepTile(kept, tile, plan.scale, columns, getSliceData(result, slice));
         }
+        // Large blocks take minutes: their tiles count for slices.
+        const share = Math.floor((portion.kept.length * (t + 1)) / tiles.length);
+        onProgress?.({ phase: "enhance", done: done + share, total, unit: "slices" });
       }
       for (const { slice } of portion.kept) {
         finishSlice(plan, getSliceData(volume, slice), [rows, columns], getSliceData(result, slice));
       }
       done += portion.kept.length;
-      onProgress?.({ phase: "enhance", done, total: wanted[1] - wanted[0], unit: "slices" });
     }
     return result;
   }
