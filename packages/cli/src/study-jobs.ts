@@ -83,7 +83,8 @@ export function workOnTrials(queue: JobQueue, options: WorkTrialsOptions): Promi
     concurrency: devices.length,
     device: devices,
     env: { [PLACES_VARIABLE]: JSON.stringify(absolute) },
-    leaseMs: 60_000,
+    // Heartbeats come from this process, which only waits: another may take over soon after it dies.
+    leaseMs: 15_000,
     until,
     signal,
     // A trial saves its checkpoint before it ends.
