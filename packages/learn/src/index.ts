@@ -98,7 +98,6 @@ export {
   type ParameterPlace,
   splitParameters,
 } from "./parameters.ts";
-export type { PatchSource } from "./patch-source.ts";
 export {
   type BatchField,
   gatherParameters,

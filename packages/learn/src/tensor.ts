@@ -88,8 +88,6 @@ export interface Operator {
   readonly name: string;
   /** One line for the table in the documentation. */
   readonly summary: string;
-  /** True when the lowering holds no sizes, so that it is valid for any batch and image size. */
-  readonly isSizeFree: boolean;
   /** Output shape; throws `SHAPE_MISMATCH` or `OUT_OF_RANGE`. */
   inferShape(inputShapes: readonly (readonly number[])[], attributes: Attributes): readonly number[];
   /** Writes ONNX nodes and returns the output's value name. */

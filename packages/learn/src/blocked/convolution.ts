@@ -98,7 +98,6 @@ function lowerDepthShift(
 const convolveBlockedOperator: Operator = {
   name: "convolveBlocked",
   summary: "convolution of a blocked value, or its adjoint for stride 1; ReLU may follow",
-  isSizeFree: false,
   inferShape([input, weight], attributes) {
     const geometry = getGeometry(attributes);
     const axes = geometry.stride.length;
@@ -273,7 +272,6 @@ function lowerShiftedKernels(
 const weightGradientOperator: Operator = {
   name: "blockedWeightGradient",
   summary: "weight gradient of a stride-1 convolution of blocked values",
-  isSizeFree: false,
   inferShape([input, upstream], attributes) {
     const axes = getGeometry(attributes).stride.length;
     const kernel = attributes.kernel as readonly number[];

@@ -31,7 +31,6 @@ export function refuseGradient(name: string): never {
 const toBlockedOperator: Operator = {
   name: "toBlocked",
   summary: "plain layout to channel blocks",
-  isSizeFree: false,
   inferShape: ([input], { block }) =>
     toBlockedShape(readPlainSizes(input), input.length - 2, block as number),
   lower(context, [input], { inputShapes: [shape], outputShape }) {
@@ -53,7 +52,6 @@ export function toBlocked(input: Tensor, block: number): Tensor {
 const fromBlockedOperator: Operator = {
   name: "fromBlocked",
   summary: "channel blocks to the plain layout",
-  isSizeFree: false,
   inferShape: ([input]) => toPlainShape(readBlockedSizes(input), input.length - 3),
   lower(context, [input], { inputShapes: [shape], outputShape }) {
     const sizes = readBlockedSizes(shape);
@@ -96,7 +94,6 @@ function scaleSizes(sizes: Sizes, attributes: Attributes): Sizes {
 const resampleBlockedOperator: Operator = {
   name: "resampleBlocked",
   summary: "pooling of tiles, or repetition over tiles, of a blocked value",
-  isSizeFree: false,
   inferShape([input], attributes) {
     const sizes = scaleSizes(readBlockedSizes(input), attributes);
     return toBlockedShape(sizes, input.length - 3, input[input.length - 1]);
@@ -179,7 +176,6 @@ export function resampleBlocked(
 const sumChannelsOperator: Operator = {
   name: "sumBlockedChannels",
   summary: "sum of a blocked value over batch and pixels: [C]",
-  isSizeFree: false,
   inferShape: ([input]) => [readBlockedSizes(input).channels],
   lower(context, [input], { inputShapes: [shape] }) {
     const sizes = readBlockedSizes(shape);

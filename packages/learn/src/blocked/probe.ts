@@ -15,7 +15,6 @@ import { blockChannels } from "./pass.ts";
 const fillOperator: Operator = {
   name: "fillBlock",
   summary: "4 channels filled up to a block",
-  isSizeFree: false,
   inferShape: () => [1, 4, 1, 1],
   lower: (context, inputs) => context.addNode("ReorderInput", inputs, {}, { domain: BLOCKED_DOMAIN }),
   pullBack: () => [null],

@@ -76,10 +76,9 @@ export interface Batch {
   readonly target: Float32Array;
 }
 
-/** A source of pairs. The second form of `drawBatch` is that of square 2D patches. */
+/** A source of pairs. */
 export interface PairSource extends BatchSource {
   drawBatch(random: Random, options: BatchRequest): Batch & Readonly<Record<string, Float32Array>>;
-  drawBatch(random: Random, batch: number, patch: number): Batch & Readonly<Record<string, Float32Array>>;
 }
 
 /** A pair with everything filled in. */
@@ -270,13 +269,7 @@ export function createPairSource(
     );
   }
 
-  function drawBatch(
-    random: Random,
-    first: BatchRequest | number,
-    side?: number,
-  ): Batch & Readonly<Record<string, Float32Array>> {
-    const request: BatchRequest =
-      typeof first === "number" ? { batch: first, patch: [side ?? 0, side ?? 0] } : first;
+  function drawBatch(random: Random, request: BatchRequest): Batch & Readonly<Record<string, Float32Array>> {
     const { batch, patch } = request;
     checkContext(contextSlices, patch);
     const out = createBatchArrays(fields, request);

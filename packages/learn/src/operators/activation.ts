@@ -26,7 +26,6 @@ import {
 const preluOperator: Operator = {
   name: "prelu",
   summary: "x above 0, slope·x below; the slope is a tensor that broadcasts to x",
-  isSizeFree: true,
   inferShape([x, slope]) {
     const shape = broadcastShapes(x, slope, "prelu");
     if (formatShape(shape) !== formatShape(x)) {
@@ -148,7 +147,6 @@ function lowerSoftmaxByParts(context: LoweringContext, input: string, axis: numb
 const softmaxOperator: Operator = {
   name: "softmax",
   summary: "eˣ/Σ eˣ along one axis",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const axis = getAxis(attributes);
     if (!(axis >= 0 && axis < input.length)) {

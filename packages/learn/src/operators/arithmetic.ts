@@ -64,7 +64,6 @@ export function defineBinary(
   return {
     name,
     summary,
-    isSizeFree: true,
     inferShape: ([a, b]) => broadcastShapes(a, b, name),
     lower: (context, inputs) => context.addNode(onnx, inputs),
     pullBack({ inputs: [a, b], upstream, output }) {
@@ -144,7 +143,6 @@ export function defineUnary(rule: UnaryRule): Operator {
   return {
     name: rule.name,
     summary: rule.summary,
-    isSizeFree: true,
     inferShape: ([input]) => input,
     lower: rule.lower,
     pullBack: ({ inputs, output, upstream, attributes }) => [
@@ -342,7 +340,6 @@ export function clip(x: Tensor, options: { low: number; high: number }): Tensor 
 const reduceMeanOperator: Operator = {
   name: "reduceMean",
   summary: "mean over axes, which are dropped or kept with size 1",
-  isSizeFree: true,
   inferShape: ([input], attributes) => inferReducedShape(input, attributes, "reduceMean"),
   lower: (context, inputs, { attributes }) =>
     context.addNode("ReduceMean", inputs, {

@@ -15,7 +15,6 @@ function getPlace(attributes: Attributes): number {
 const applyMatrixOperator: Operator = {
   name: "applyMatrix",
   summary: "matrix [O,I] applied along the last (`fromEnd` 1) or the last but one axis (2), of size I",
-  isSizeFree: true,
   inferShape([input, matrix], attributes) {
     const axis = input.length - getPlace(attributes);
     if (matrix.length !== 2 || input.length < 2 || matrix[1] !== input[axis]) {

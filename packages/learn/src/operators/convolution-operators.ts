@@ -34,7 +34,6 @@ const convolutionOperator: Operator = {
   name: "convolution",
   summary:
     "correlation of x[N,I,…] with w[O,I/groups,…], optional bias[O]; stride, dilation, zero padding, groups",
-  isSizeFree: true,
   inferShape([input, weight, bias], attributes) {
     const geometry = getGeometry(attributes);
     const axes = geometry.stride.length;
@@ -97,7 +96,6 @@ const convolutionOperator: Operator = {
 const inputGradientOperator: Operator = {
   name: "convolutionInputGradient",
   summary: "adjoint of convolution in its input; transposed convolution of y[N,O,…] with w[O,I/groups,…]",
-  isSizeFree: true,
   inferShape([upstream, weight], attributes) {
     const geometry = getGeometry(attributes);
     const { stride, groups } = geometry;
@@ -152,7 +150,6 @@ const inputGradientOperator: Operator = {
 const weightGradientOperator: Operator = {
   name: "convolutionWeightGradient",
   summary: "adjoint of convolution in its weights",
-  isSizeFree: false,
   inferShape([input, upstream], attributes) {
     const geometry = getGeometry(attributes);
     const { groups } = geometry;

@@ -53,7 +53,6 @@ export function minimum(a: Tensor, b: Tensor): Tensor {
 const reduceMaxOperator: Operator = {
   name: "reduceMax",
   summary: "largest value over axes, which are dropped or kept with size 1; ties share the gradient",
-  isSizeFree: true,
   inferShape: ([input], attributes) => inferReducedShape(input, attributes, "reduceMax"),
   lower: (context, inputs, { attributes }) =>
     context.addNode("ReduceMax", inputs, {

@@ -75,7 +75,6 @@ function lowerAsProducts(
 const resizeLinearOperator: Operator = {
   name: "resizeLinear",
   summary: "linear interpolation of the spatial axes by a factor, half-pixel centres",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const factors = getFactors(attributes);
     if (input.length < 4 || input.length > 5 || factors.length !== input.length - 2) {

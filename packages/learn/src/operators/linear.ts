@@ -15,7 +15,6 @@ function swapLastAxes(input: Tensor): Tensor {
 const matmulOperator: Operator = {
   name: "matmul",
   summary: "matrix product over the last two axes, batched over equal leading axes",
-  isSizeFree: true,
   inferShape([a, b]) {
     const rank = a.length;
     const isBad = rank < 2 || b.length !== rank || a[rank - 1] !== b[rank - 2];

@@ -148,7 +148,6 @@ const EXAMPLES = [
 const normaliseOperator: Operator = {
   name: "normalise",
   summary: "(x − mean)/√(variance + ε) with statistics over axes, optionally over groups of channels too",
-  isSizeFree: false,
   inferShape([input], attributes) {
     checkNormalised(input, attributes, "normalise");
     return input;
@@ -169,7 +168,6 @@ const normaliseOperator: Operator = {
 const inverseDeviationOperator: Operator = {
   name: "inverseDeviation",
   summary: "1/√(variance + ε) over axes, which are kept with size 1; equal within groups of channels",
-  isSizeFree: false,
   inferShape([input], attributes) {
     checkNormalised(input, attributes, "inverseDeviation");
     return getKeptShape(input, getList(attributes, "axes"));

@@ -69,7 +69,6 @@ const TILING_3D = { size: [1, 2, 2], stride: [1, 2, 2] };
 const maxPoolOperator: Operator = {
   name: "maxPool",
   summary: "largest value of each window; ties: the first",
-  isSizeFree: true,
   inferShape: ([input], attributes) => inferPooled(input, attributes, "maxPool"),
   lower: (context, [input], { attributes }) => lowerPool(context, input, attributes, 0),
   pullBack: ({ inputs, attributes, upstream }) => [
@@ -110,7 +109,6 @@ export function maxPool(input: Tensor, options: MaxPoolOptions): Tensor {
 const maxPoolGradientOperator: Operator = {
   name: "maxPoolGradient",
   summary: "adjoint of maxPool: each upstream value at the place of its window's first maximum in x",
-  isSizeFree: false,
   inferShape([input, upstream], attributes) {
     const pooled = inferPooled(input, attributes, "maxPoolGradient");
     if (formatShape(pooled) !== formatShape(upstream)) {
@@ -188,7 +186,6 @@ const maxPoolGradientOperator: Operator = {
 const maxPoolSelectOperator: Operator = {
   name: "maxPoolSelect",
   summary: "adjoint of maxPoolGradient: the values of v at the places of the windows' first maxima in x",
-  isSizeFree: false,
   inferShape([input, values], attributes) {
     if (formatShape(input) !== formatShape(values)) {
       throw new LearnError(

@@ -11,7 +11,6 @@ import { computeStrides, concat, forEachStrided, getList, pad, slice } from "./s
 const flipOperator: Operator = {
   name: "flip",
   summary: "reverses axes",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const axes = getList(attributes, "axes");
     if (axes.length === 0 || axes.some((axis) => !(axis >= 0 && axis < input.length))) {
@@ -102,7 +101,6 @@ function foldAxis(upstream: Tensor, axis: number, amount: number): Tensor {
 const padReflectOperator: Operator = {
   name: "padReflect",
   summary: "mirrors the spatial axes about the border pixels",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const amounts = getAmounts(attributes);
     if (input.length < 3 || amounts.length !== input.length - 2) {

@@ -35,7 +35,6 @@ function foldAxis(upstream: Tensor, axis: number, amount: number): Tensor {
 const padReplicateOperator: Operator = {
   name: "padReplicate",
   summary: "repeats the border pixels of [N,C,…] on every side",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const amounts = getAmounts(attributes);
     const isBad = amounts.some((amount) => !Number.isInteger(amount) || amount < 0);

@@ -37,7 +37,6 @@ function checkBlock(shape: readonly number[], block: readonly number[], name: st
 const averagePoolOperator: Operator = {
   name: "averagePool",
   summary: "mean over non-overlapping blocks of the spatial axes",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const block = getBlock(attributes);
     checkBlock(input, block, "averagePool");
@@ -118,7 +117,6 @@ function lowerRepeat(context: LoweringContext, input: string, scales: readonly n
 const enlargeNearestOperator: Operator = {
   name: "enlargeNearest",
   summary: "repeats every pixel over a block",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const block = getBlock(attributes);
     checkBlock(input, block, "enlargeNearest");

@@ -17,7 +17,6 @@ function checkIndices(table: readonly number[], attributes: Attributes, name: st
 const takeRowsOperator: Operator = {
   name: "takeRows",
   summary: "rows (axis 0) at fixed indices",
-  isSizeFree: true,
   inferShape([table], attributes) {
     checkIndices(table, attributes, "takeRows");
     return [getList(attributes, "indices").length, ...table.slice(1)];
@@ -53,7 +52,6 @@ export function takeRows(table: Tensor, options: { indices: readonly number[] })
 const addRowsOperator: Operator = {
   name: "addRows",
   summary: "adjoint of takeRows: row k is added to row `indices[k]` of a table of zeros",
-  isSizeFree: true,
   inferShape([values], attributes) {
     const indices = getList(attributes, "indices");
     const rows = attributes.rows as number;

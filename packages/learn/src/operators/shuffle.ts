@@ -80,7 +80,6 @@ function defineFolding(
   return {
     name,
     summary,
-    isSizeFree: true,
     inferShape([input], attributes) {
       const block = getBlock(attributes);
       requireImage(input, name);
@@ -116,7 +115,6 @@ function defineUnfolding(
   return {
     name,
     summary,
-    isSizeFree: true,
     inferShape([input], attributes) {
       const block = getBlock(attributes);
       requireImage(input, name);

@@ -6,7 +6,6 @@ import { mul } from "./arithmetic.ts";
 const stopGradientOperator: Operator = {
   name: "stopGradient",
   summary: "x, as a constant to gradients",
-  isSizeFree: true,
   inferShape: ([input]) => input,
   lower: (context, inputs) => context.addNode("Identity", inputs),
   pullBack: () => [null],

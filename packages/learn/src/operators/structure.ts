@@ -46,7 +46,6 @@ export function forEachStrided(
 const reshapeOperator: Operator = {
   name: "reshape",
   summary: "same values, other shape",
-  isSizeFree: false,
   inferShape([input], attributes) {
     const shape = getList(attributes, "shape");
     if (countElements(input) !== countElements(shape)) {
@@ -75,7 +74,6 @@ export function reshape(input: Tensor, shape: readonly number[]): Tensor {
 const transposeOperator: Operator = {
   name: "transpose",
   summary: "permutes axes",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const axes = getList(attributes, "axes");
     if ([...axes].sort((a, b) => a - b).some((axis, k) => axis !== k) || axes.length !== input.length) {
@@ -117,7 +115,6 @@ export function transpose(input: Tensor, axes: readonly number[]): Tensor {
 const sliceOperator: Operator = {
   name: "slice",
   summary: "a box of the input: `starts` (inclusive) to `ends` (exclusive), one per axis",
-  isSizeFree: false,
   inferShape([input], attributes) {
     const starts = getList(attributes, "starts");
     const ends = getList(attributes, "ends");
@@ -180,7 +177,6 @@ export function slice(input: Tensor, box: { starts: readonly number[]; ends: rea
 const padOperator: Operator = {
   name: "pad",
   summary: "zeros around the input",
-  isSizeFree: true,
   inferShape([input], attributes) {
     const before = getList(attributes, "before");
     const after = getList(attributes, "after");
@@ -232,7 +228,6 @@ export function pad(input: Tensor, amounts: { before: readonly number[]; after: 
 const concatOperator: Operator = {
   name: "concat",
   summary: "joins tensors along one axis",
-  isSizeFree: true,
   inferShape(inputShapes, attributes) {
     const axis = attributes.axis as number;
     const first = inputShapes[0];
@@ -317,7 +312,6 @@ export function computeBroadcastStrides(shape: readonly number[], target: readon
 const expandOperator: Operator = {
   name: "expand",
   summary: "repeats along axes of size 1 (numpy broadcasting)",
-  isSizeFree: false,
   inferShape([input], attributes) {
     const shape = getList(attributes, "shape");
     const joint = broadcastShapes(input, shape, "expand");
@@ -406,7 +400,6 @@ export function getReductionAttributes(input: Tensor, options: ReductionOptions)
 const reduceSumOperator: Operator = {
   name: "reduceSum",
   summary: "sum over axes, which are dropped or kept with size 1",
-  isSizeFree: true,
   inferShape: ([input], attributes) => inferReducedShape(input, attributes, "reduceSum"),
   lower(context, [input], { attributes }) {
     const axes = getList(attributes, "axes");

@@ -22,7 +22,7 @@ describe("createPairSource", () => {
     const random = createRandom(1);
     const turns = new Set<string>();
     for (let draw = 0; draw < 40; draw++) {
-      const { input, target } = source.drawBatch(random, 5, 4);
+      const { input, target } = source.drawBatch(random, { batch: 5, patch: [4, 4] });
       for (let n = 0; n < 5; n++) {
         const t = target.subarray(16 * n, 16 * n + 16);
         const added = input.subarray(16 * n, 16 * n + 16).map((x, k) => x - t[k]);
@@ -41,9 +41,9 @@ describe("createPairSource", () => {
   it("repeats for the same seed and state, and does not turn when told not to", () => {
     const source = createPairSource([createMarkedPair("a", 9, 11)], { augmentation: "none" });
     const random = createRandom(7);
-    const first = source.drawBatch(random, 3, 4);
-    expect(source.drawBatch(createRandom(7), 3, 4)).toEqual(first);
-    expect(source.drawBatch(random, 3, 4)).not.toEqual(first);
+    const first = source.drawBatch(random, { batch: 3, patch: [4, 4] });
+    expect(source.drawBatch(createRandom(7), { batch: 3, patch: [4, 4] })).toEqual(first);
+    expect(source.drawBatch(random, { batch: 3, patch: [4, 4] })).not.toEqual(first);
     for (let n = 0; n < 3; n++) expect(first.target[16 * n + 1] - first.target[16 * n]).toBe(1);
   });
 
@@ -52,7 +52,7 @@ describe("createPairSource", () => {
     const light = { ...createMarkedPair("light", 4, 4, 1000), weight: 1 };
     const never = { ...createMarkedPair("never", 4, 4, 5000), weight: 0 };
     const source = createPairSource([heavy, never, light], { augmentation: "none" });
-    const { input, target } = source.drawBatch(createRandom(3), 4000, 4);
+    const { input, target } = source.drawBatch(createRandom(3), { batch: 4000, patch: [4, 4] });
     let [lights, lowLevels] = [0, 0];
     for (let n = 0; n < 4000; n++) {
       expect(target[16 * n]).toBeLessThan(5000);
@@ -77,7 +77,10 @@ describe("createPairSource", () => {
       levelRange: [1, 1],
     } as const;
     const countTissue = (tissueFraction: number): number => {
-      const batch = createPairSource([pair], { tissueFraction }).drawBatch(createRandom(5), 300, 8);
+      const batch = createPairSource([pair], { tissueFraction }).drawBatch(createRandom(5), {
+        batch: 300,
+        patch: [8, 8],
+      });
       let tissue = 0;
       for (let n = 0; n < 300; n++) {
         const share = batch.target.subarray(64 * n, 64 * n + 64).filter((x) => x > -950).length / 64;
@@ -98,6 +101,8 @@ describe("createPairSource", () => {
     expect(() => createPairSource([{ ...good, rows: 5 }])).toThrow(/5 × 4 .* 16, 16, 16/);
     expect(() => createPairSource([{ ...good, noises: [] }])).toThrow(/at least one/);
     expect(() => createPairSource([{ ...good, levelRange: [0, 1] }])).toThrow(/0 < least/);
-    expect(() => createPairSource([good]).drawBatch(createRandom(1), 1, 5)).toThrow(/patch 5 does not fit/);
+    expect(() => createPairSource([good]).drawBatch(createRandom(1), { batch: 1, patch: [5, 5] })).toThrow(
+      /patch 5 does not fit/,
+    );
   });
 });
