@@ -19,8 +19,8 @@ import { readBundle, writeBundle } from "@alara/enhance/node";
 import { createNodeRuntime } from "@alara/learn/node";
 import { createTemporaryFolder, requireTool, type TemporaryFolder } from "@alara/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeKindBundle, type TinyKind } from "../../enhance/test/tiny-bundle.ts";
-import { makeVolume, runAlara, writeSeries } from "./alara.ts";
+import { makeVolume, runAlara, writeSeries } from "../packages/cli/test/alara.ts";
+import { makeKindBundle, type TinyKind } from "../packages/enhance/test/tiny-bundle.ts";
 
 const DATE = ["--date", "2026-02-03T04:05:06+00:00"];
 /** Cards of the tests know no noise level of these pictures. */
