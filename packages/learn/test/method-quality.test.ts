@@ -106,7 +106,7 @@ const cases: Readonly<Record<string, Case>> = {
   regression: {
     recipe: { ...COMMON, method: "regression", networks: { main: NETWORK } },
     source: PAIRS,
-    steps: 120,
+    steps: 60,
   },
   noise2noise: {
     recipe: { ...COMMON, method: "noise2noise", networks: { main: NETWORK } },
@@ -114,7 +114,7 @@ const cases: Readonly<Record<string, Case>> = {
       CLEAN.map((base, k) => ({ id: `r${k}`, ...size, base, repeats: [drawNoise(k), drawNoise(k + 50)] })),
       { tissueFraction: 0 },
     ),
-    steps: 120,
+    steps: 60,
   },
   noise2inverse: {
     // Four subsets, each with four times the variance: the mean of three against the fourth.
@@ -128,7 +128,7 @@ const cases: Readonly<Record<string, Case>> = {
       })),
       { tissueFraction: 0 },
     ),
-    steps: 160,
+    steps: 80,
   },
   noise2void: {
     recipe: {
@@ -138,7 +138,7 @@ const cases: Readonly<Record<string, Case>> = {
       networks: { main: NETWORK },
     },
     source: noisyImages,
-    steps: 250,
+    steps: 125,
   },
   neighbor2neighbor: {
     recipe: {
@@ -148,7 +148,7 @@ const cases: Readonly<Record<string, Case>> = {
       networks: { main: NETWORK },
     },
     source: noisyImages,
-    steps: 160,
+    steps: 80,
   },
   sure: {
     recipe: {
@@ -158,7 +158,7 @@ const cases: Readonly<Record<string, Case>> = {
       networks: { main: NETWORK },
     },
     source: noisyImages,
-    steps: 160,
+    steps: 80,
   },
   gan: {
     recipe: {
@@ -168,7 +168,7 @@ const cases: Readonly<Record<string, Case>> = {
       networks: { main: NETWORK, critic: CRITIC },
     },
     source: PAIRS,
-    steps: 120,
+    steps: 60,
   },
   "gan, wgan-gp": {
     recipe: {
@@ -178,7 +178,7 @@ const cases: Readonly<Record<string, Case>> = {
       networks: { main: NETWORK, critic: CRITIC },
     },
     source: PAIRS,
-    steps: 100,
+    steps: 60,
   },
   "inpainting by regression": {
     recipe: {
@@ -193,7 +193,7 @@ const cases: Readonly<Record<string, Case>> = {
       CLEAN.map((data, k) => ({ id: `i${k}`, ...size, data })),
       { tissueFraction: 0, holes: { sizeShare: [0.1, 0.3], fillHu: -300 } },
     ),
-    steps: 120,
+    steps: 60,
     held: [101, 102].map((seed) => {
       const target = drawPhantom(seed);
       const mask = Float32Array.from(target, (_, k) =>
