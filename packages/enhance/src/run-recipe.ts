@@ -2,7 +2,7 @@
  * A recipe from series to a model bundle: data checked, batches made, networks trained, the result packed with its card.
  * What the command line, cross-validation and search all call. Not here: reading files, writing folders.
  */
-import { createRandom, type LongWorkOptions, stringifyCanonical } from "@alara/core";
+import { computeSha256, createRandom, type LongWorkOptions, stringifyCanonical } from "@alara/core";
 import {
   type Checkpoint,
   exportInferenceModel,
@@ -147,8 +147,18 @@ export function buildStart(
   return Object.fromEntries(start);
 }
 
+/** A name for start weights: other weights are another run. */
+async function digestWeights(weights: ReadonlyMap<string, WeightTensor>): Promise<string> {
+  const parts: string[] = [];
+  for (const [name, { values }] of weights) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    parts.push(`${name} ${await computeSha256(bytes)}`);
+  }
+  return computeSha256(new TextEncoder().encode(parts.join("\n")));
+}
+
 /** Trains a prepared recipe. */
-export function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOptions): Promise<TrainResult> {
+export async function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOptions): Promise<TrainResult> {
   const { recipe, program, data } = prepared;
   const { runtime, sink, resume, threads, until, startWeights, signal, onProgress } = options;
   return runTraining({
@@ -163,7 +173,7 @@ export function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOption
       data: recipe.data,
       provider: runtime.provider,
       threads: threads ?? "default",
-      start: startWeights === undefined ? "drawn" : [...startWeights.keys()],
+      start: startWeights === undefined ? "drawn" : await digestWeights(startWeights),
     }),
     ...(sink ? { sink } : {}),
     ...(resume ? { resume } : {}),
