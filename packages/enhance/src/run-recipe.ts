@@ -158,7 +158,10 @@ async function digestWeights(weights: ReadonlyMap<string, WeightTensor>): Promis
 }
 
 /** Trains a prepared recipe. */
-export async function trainRecipe(prepared: PreparedRecipe, options: TrainRecipeOptions): Promise<TrainResult> {
+export async function trainRecipe(
+  prepared: PreparedRecipe,
+  options: TrainRecipeOptions,
+): Promise<TrainResult> {
   const { recipe, program, data } = prepared;
   const { runtime, sink, resume, threads, until, startWeights, signal, onProgress } = options;
   return runTraining({
