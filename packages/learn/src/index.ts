@@ -137,6 +137,7 @@ export {
   type OperatorExample,
   type Tensor,
 } from "./tensor.ts";
+export type { TrainLogEntry, TrainSink } from "./train-log.ts";
 export {
   buildTrainStep,
   type CompileOptions,
@@ -155,12 +156,11 @@ export {
   computeRunDigest,
   listPatchSides,
   runTraining,
-  type TrainLogEntry,
   type TrainOptions,
   type TrainResult,
   type TrainSettings,
-  type TrainSink,
 } from "./trainer.ts";
+export { validateWeights } from "./validate-weights.ts";
 export {
   createPairValidation,
   type PairFigures,

@@ -5,7 +5,7 @@
 import { formatFigure } from "./monitor/format-figures.ts";
 import { readLogEntry } from "./monitor/run-log.ts";
 import { buildRunView, type PhaseView, type RunPoint, thinPoints } from "./monitor/run-view.ts";
-import type { TrainLogEntry } from "./trainer.ts";
+import type { TrainLogEntry } from "./train-log.ts";
 
 const WIDTH = 720;
 const HEIGHT = 360;

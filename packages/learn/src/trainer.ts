@@ -24,14 +24,15 @@ import {
 } from "./checkpoint.ts";
 import type { BatchSource } from "./data/batch-source.ts";
 import { LearnError } from "./errors.ts";
-import { exportInferenceModel, MODEL_INPUT, MODEL_OUTPUT } from "./export-model.ts";
 import { initialiseParameters } from "./parameters.ts";
 import { openPhase, type PhaseResult, type PhaseRunner } from "./phase-runner.ts";
-import { gatherParameters, type TrainingProgram } from "./program.ts";
-import { createFloatData, getFloatOutput, type Runtime, type Session } from "./runtime.ts";
+import type { TrainingPhase, TrainingProgram } from "./program.ts";
+import type { Runtime } from "./runtime.ts";
 import { computeLearningRate } from "./schedule.ts";
+import { accumulate, computeMeans, describeValues, type TrainSink } from "./train-log.ts";
 import { createTrainState, type TrainState } from "./train-step.ts";
-import type { PairFigures, Validation, ValidationResult, ValidationSample } from "./validation.ts";
+import { validateWeights } from "./validate-weights.ts";
+import type { Validation } from "./validation.ts";
 
 /** How a run goes, apart from method and data; plain JSON. */
 export interface TrainSettings {
@@ -49,42 +50,6 @@ export interface TrainSettings {
   readonly validateEvery?: number;
   /** Stop after this many validations without a new best; default: never. */
   readonly patience?: number;
-}
-
-/** A line of the training log. */
-export type TrainLogEntry =
-  | {
-      readonly kind: "train";
-      readonly step: number;
-      /** Phase → learning rate. */
-      readonly learningRates: Readonly<Record<string, number>>;
-      /** Means since the last line: `<phase>.loss.<name>` and `<phase>.gradientNorm`. */
-      readonly means: Readonly<Record<string, number>>;
-    }
-  | {
-      readonly kind: "validation";
-      readonly step: number;
-      /** Over all pixels of all pairs, averaged weights; absent where there is no truth. */
-      readonly rmseHu?: number;
-      /** The same for the unprocessed input. */
-      readonly inputRmseHu?: number;
-      /** All figures of the validation. */
-      readonly figures: Readonly<Record<string, number>>;
-      /** Decides which weights are best: lower is better. */
-      readonly score: number;
-      readonly perPair: readonly PairFigures[];
-      readonly isBest: boolean;
-    }
-  | { readonly kind: "end"; readonly step: number; readonly reason: "finished" | "early stop" | "aborted" };
-
-/** Receives what a run produces; `@alara/learn/node` has one that writes a run folder. */
-export interface TrainSink {
-  log(entry: TrainLogEntry): Promise<void>;
-  saveCheckpoint(bytes: Uint8Array): Promise<void>;
-  /** Images of a validation. */
-  saveSample?(sample: ValidationSample): Promise<void>;
-  /** The batch that made the loss not finite, as `decodeArrays` reads it. */
-  saveFailure?(step: number, bytes: Uint8Array): Promise<void>;
 }
 
 /** What {@link runTraining} needs. */
@@ -157,30 +122,6 @@ function checkOptions({ program, settings, source }: TrainOptions): void {
   }
 }
 
-/** Runs the networks of a program with given weights, each through its exported inference model. */
-async function validateWeights(
-  program: TrainingProgram,
-  weights: Readonly<Record<string, Float32Array>>,
-  validation: Validation,
-  runtime: Runtime,
-): Promise<ValidationResult> {
-  const sessions = new Map<string, Session>();
-  try {
-    return await validation.validate(async (name, input, dims) => {
-      let session = sessions.get(name);
-      if (session === undefined) {
-        const network = program.networks[name];
-        const values = gatherParameters(program, weights, network);
-        session = await runtime.createSession(exportInferenceModel(network, { values }));
-        sessions.set(name, session);
-      }
-      return getFloatOutput(await session.run({ [MODEL_INPUT]: createFloatData(input, dims) }), MODEL_OUTPUT);
-    }, program.networks);
-  } finally {
-    for (const session of sessions.values()) await session.dispose();
-  }
-}
-
 function copyState(state: TrainState): TrainState {
   const moments = Object.entries(state.moments).map(([name, values]) => [name, values.slice()]);
   return {
@@ -191,19 +132,18 @@ function copyState(state: TrainState): TrainState {
   };
 }
 
-function openPhases(options: TrainOptions): Promise<PhaseRunner>[] {
+/** Compiles one phase with its state: resumed, given or drawn. */
+function openFrom(options: TrainOptions, phase: TrainingPhase): Promise<PhaseRunner> {
   const { program, settings, runtime, resume, start, threads } = options;
-  const weights = createRandom(settings.seed).derive("weights");
-  return program.phases.map((phase) => {
-    const prefix = `${phase.name}.`;
-    const kept = Object.entries(resume?.buffers ?? {}).filter(([name]) => name.startsWith(prefix));
-    const drawWeights = (): Float32Array => initialiseParameters(program.groups[phase.group], weights);
-    return openPhase(program, phase, runtime, {
-      state: resume?.phases[phase.name] ?? createTrainState(start?.[phase.group] ?? drawWeights()),
-      buffers: Object.fromEntries(kept.map(([name, images]) => [name.slice(prefix.length), images])),
-      ...(settings.accumulate === undefined ? {} : { accumulate: settings.accumulate }),
-      ...(threads === undefined ? {} : { threads }),
-    });
+  const prefix = `${phase.name}.`;
+  const kept = Object.entries(resume?.buffers ?? {}).filter(([name]) => name.startsWith(prefix));
+  const drawWeights = (): Float32Array =>
+    initialiseParameters(program.groups[phase.group], createRandom(settings.seed).derive("weights"));
+  return openPhase(program, phase, runtime, {
+    state: resume?.phases[phase.name] ?? createTrainState(start?.[phase.group] ?? drawWeights()),
+    buffers: Object.fromEntries(kept.map(([name, images]) => [name.slice(prefix.length), images])),
+    ...(settings.accumulate === undefined ? {} : { accumulate: settings.accumulate }),
+    ...(threads === undefined ? {} : { threads }),
   });
 }
 
@@ -297,7 +237,7 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
   };
 
   try {
-    for (const opening of openPhases(options)) running.push(await opening);
+    for (const phase of program.phases) running.push(await openFrom(options, phase));
     if (resume === undefined) await validate();
     const end = Math.min(settings.steps, options.until ?? settings.steps);
     while (done < end && validationsSinceBest < patience) {
@@ -348,24 +288,4 @@ export async function runTraining(options: TrainOptions): Promise<TrainResult> {
   } finally {
     for (const runner of running) await runner.dispose();
   }
-}
-
-/** JSON has no NaN: figures as text where they are not finite. */
-function describeValues(values: Readonly<Record<string, number>>): Record<string, number | string> {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
-  );
-}
-
-function accumulate(pending: PendingLog, values: Readonly<Record<string, number>>): PendingLog {
-  const sums: Record<string, { readonly sum: number; readonly count: number }> = { ...pending };
-  for (const [name, value] of Object.entries(values)) {
-    const { sum, count } = sums[name] ?? { sum: 0, count: 0 };
-    sums[name] = { sum: sum + value, count: count + 1 };
-  }
-  return sums;
-}
-
-function computeMeans(pending: PendingLog): Record<string, number> {
-  return Object.fromEntries(Object.entries(pending).map(([name, { sum, count }]) => [name, sum / count]));
 }

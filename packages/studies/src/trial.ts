@@ -22,17 +22,7 @@ import {
 } from "@alara/enhance";
 import { writeBundle } from "@alara/enhance/node";
 import { measureSsim } from "@alara/evaluate";
-import {
-  createFloatData,
-  exportInferenceModel,
-  gatherParameters,
-  getFloatOutput,
-  type MethodResources,
-  MODEL_INPUT,
-  MODEL_OUTPUT,
-  type Runtime,
-  type Session,
-} from "@alara/learn";
+import { type MethodResources, type Runtime, validateWeights } from "@alara/learn";
 import { openRunFolder } from "@alara/learn/node";
 import { StudiesError } from "./errors.ts";
 
@@ -153,36 +143,22 @@ async function judge(
   const validation = await task.prepareValidation({ recipe, program, validation: series }, work);
   if (validation === undefined) return [];
   const patients = new Map(series.map((item) => [item.id, getPatientId(item)]));
-  const sessions = new Map<string, Session>();
-  try {
-    const result = await validation.validate(async (name, input, dims) => {
-      const network = program.networks[name];
-      const session =
-        sessions.get(name) ??
-        (await options.runtime.createSession(
-          exportInferenceModel(network, { values: gatherParameters(program, values, network) }),
-        ));
-      sessions.set(name, session);
-      return getFloatOutput(await session.run({ [MODEL_INPUT]: createFloatData(input, dims) }), MODEL_OUTPUT);
-    }, program.networks);
-    return result.perPair.map((figures, k) => {
-      const { rows, columns, images } = result.samples[k];
-      const find = (name: string): Float32Array | undefined =>
-        images.find((image) => image.name === name)?.data;
-      const [input, output, target] = ["input", "output", "target"].map(find);
-      const measure = (image: Float32Array | undefined): number | undefined =>
-        image && target ? measureImageSsim(image, target, rows, columns) : undefined;
-      const [ssim, inputSsim] = [measure(output), measure(input)];
-      return {
-        ...figures,
-        patient: patients.get(figures.id) ?? figures.id,
-        ...(ssim === undefined ? {} : { ssim }),
-        ...(inputSsim === undefined ? {} : { inputSsim }),
-      };
-    });
-  } finally {
-    for (const session of sessions.values()) await session.dispose();
-  }
+  const result = await validateWeights(program, values, validation, options.runtime);
+  return result.perPair.map((figures, k) => {
+    const { rows, columns, images } = result.samples[k];
+    const find = (name: string): Float32Array | undefined =>
+      images.find((image) => image.name === name)?.data;
+    const [input, output, target] = ["input", "output", "target"].map(find);
+    const measure = (image: Float32Array | undefined): number | undefined =>
+      image && target ? measureImageSsim(image, target, rows, columns) : undefined;
+    const [ssim, inputSsim] = [measure(output), measure(input)];
+    return {
+      ...figures,
+      patient: patients.get(figures.id) ?? figures.id,
+      ...(ssim === undefined ? {} : { ssim }),
+      ...(inputSsim === undefined ? {} : { inputSsim }),
+    };
+  });
 }
 
 /**

@@ -12,7 +12,7 @@ import { LearnError } from "../errors.ts";
 import { drawLossCurve } from "../loss-plot.ts";
 import { parseRunFacts, RUN_FACTS_SCHEMA, type RunFacts, type StoredRunFacts } from "../monitor/run-facts.ts";
 import { parseSampleIndex, SAMPLE_INDEX_SCHEMA, type SampleEntry } from "../monitor/sample-index.ts";
-import type { TrainLogEntry, TrainSink } from "../trainer.ts";
+import type { TrainLogEntry, TrainSink } from "../train-log.ts";
 import type { ValidationSample } from "../validation.ts";
 import { encodeGreyPng } from "./png.ts";
 import { drawSampleSheet, type SheetWindows } from "./sample-sheet.ts";

@@ -4,7 +4,8 @@
  */
 import type { LongWorkOptions } from "@alara/core";
 import { LearnError, type LearnErrorCode } from "../errors.ts";
-import type { TrainResult, TrainSink } from "../trainer.ts";
+import type { TrainSink } from "../train-log.ts";
+import type { TrainResult } from "../trainer.ts";
 import type { RuntimeReport, WorkerReply, WorkerRequest } from "../workers/messages.ts";
 import type { TrainingJob } from "../workers/training-job.ts";
 import type { WebRuntimeOptions } from "./runtime.ts";

@@ -4,7 +4,7 @@
  */
 import { LearnError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
-import type { TrainSink } from "../trainer.ts";
+import type { TrainSink } from "../train-log.ts";
 import type { WorkerReply, WorkerRequest } from "../workers/messages.ts";
 import { runTrainingJob, type TrainingJob } from "../workers/training-job.ts";
 import { createWebRuntime, type WebRuntimeOptions } from "./runtime.ts";

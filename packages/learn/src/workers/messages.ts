@@ -3,7 +3,8 @@
  * worker reports what the trainer's sink is told, and ends with "done" or "failed".
  */
 import type { Progress } from "@alara/core";
-import type { TrainLogEntry, TrainResult } from "../trainer.ts";
+import type { TrainLogEntry } from "../train-log.ts";
+import type { TrainResult } from "../trainer.ts";
 import type { ValidationSample } from "../validation.ts";
 import type { TrainingJob } from "./training-job.ts";
 

@@ -15,7 +15,8 @@ import { LearnError } from "../errors.ts";
 import { type MethodRecipe, methods } from "../methods/index.ts";
 import type { TrainingProgram } from "../program.ts";
 import type { Runtime } from "../runtime.ts";
-import { runTraining, type TrainResult, type TrainSettings, type TrainSink } from "../trainer.ts";
+import type { TrainSink } from "../train-log.ts";
+import { runTraining, type TrainResult, type TrainSettings } from "../trainer.ts";
 import { createPairValidation, type ValidationPair } from "../validation.ts";
 
 /** Made-up slices: textured discs in air with white noise. They try a set-up out; they are no CT. */
