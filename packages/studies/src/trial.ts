@@ -142,19 +142,23 @@ async function judge(
   const work = { ...(options.signal ? { signal: options.signal } : {}), samples: Number.POSITIVE_INFINITY };
   const validation = await task.prepareValidation({ recipe, program, validation: series }, work);
   if (validation === undefined) return [];
-  const patients = new Map(series.map((item) => [item.id, getPatientId(item)]));
+  /** An image's id is its series' id, or begins with it. */
+  const findPatient = (id: string): string => {
+    const owner = series.find((item) => id === item.id || id.startsWith(`${item.id}/`));
+    return owner === undefined ? id : getPatientId(owner);
+  };
   const result = await validateWeights(program, values, validation, options.runtime);
-  return result.perPair.map((figures, k) => {
-    const { rows, columns, images } = result.samples[k];
+  return result.perPair.map((figures) => {
+    const sample = result.samples.find(({ id }) => id === figures.id);
     const find = (name: string): Float32Array | undefined =>
-      images.find((image) => image.name === name)?.data;
+      sample?.images.find((image) => image.name === name)?.data;
     const [input, output, target] = ["input", "output", "target"].map(find);
     const measure = (image: Float32Array | undefined): number | undefined =>
-      image && target ? measureImageSsim(image, target, rows, columns) : undefined;
+      sample && image && target ? measureImageSsim(image, target, sample.rows, sample.columns) : undefined;
     const [ssim, inputSsim] = [measure(output), measure(input)];
     return {
       ...figures,
-      patient: patients.get(figures.id) ?? figures.id,
+      patient: findPatient(figures.id),
       ...(ssim === undefined ? {} : { ssim }),
       ...(inputSsim === undefined ? {} : { inputSsim }),
     };
