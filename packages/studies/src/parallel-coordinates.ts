@@ -7,7 +7,9 @@ import type { VariantRecord } from "./search.ts";
 import type { SettingValue } from "./search-space.ts";
 
 const WIDTH_PER_AXIS = 150;
-const MARGIN = { left: 70, right: 70, top: 56, bottom: 34 };
+const MARGIN = { left: 90, right: 110, top: 56, bottom: 40 };
+/** Lines through one value of a list are spread over this share of the axis, the best lowest, so that they can be told. */
+const SPREAD = 0.05;
 const HEIGHT = 420;
 /** Colours from best to worst, light enough on white and dark enough on black; safe for colour-blind eyes (viridis-like). */
 const COLOURS = ["#2a788e", "#22a884", "#7ad151", "#c8b020", "#d08a3c", "#a0617e"];
@@ -17,6 +19,8 @@ interface Axis {
   readonly ticks: readonly { readonly at: number; readonly text: string }[];
   /** 0 at the bottom, 1 at the top. */
   readonly place: (value: SettingValue) => number;
+  /** Few values, so that many lines go through each. */
+  readonly isList: boolean;
 }
 
 function escapeText(text: string): string {
@@ -40,7 +44,12 @@ function createNumberAxis(label: string, values: readonly number[]): Axis {
     isLog ? low * (high / low) ** share : low + (high - low) * share;
   const distinct = [...new Set(values)].sort((a, b) => a - b);
   const marks = distinct.length <= 6 ? distinct : [0, 0.25, 0.5, 0.75, 1].map(unscale);
-  return { label, place, ticks: marks.map((value) => ({ at: place(value), text: formatNumber(value) })) };
+  return {
+    label,
+    place,
+    isList: distinct.length <= 6,
+    ticks: marks.map((value) => ({ at: place(value), text: formatNumber(value) })),
+  };
 }
 
 function createWordAxis(label: string, values: readonly SettingValue[]): Axis {
@@ -50,6 +59,7 @@ function createWordAxis(label: string, values: readonly SettingValue[]): Axis {
   return {
     label,
     place,
+    isList: true,
     ticks: words.map((word) => ({
       at: place(JSON.parse(word) as SettingValue),
       text: word.replace(/^"|"$/g, ""),
@@ -100,18 +110,22 @@ export function drawParallelCoordinates(
     const colour =
       COLOURS[Math.min(COLOURS.length - 1, Math.floor((rank * COLOURS.length) / byScore.length))];
     const values = [...paths.map((path) => record.settings[path]), record.score as number];
-    const points = values.map(
-      (value, axis) => `${x(axis).toFixed(1)},${y(axes[axis].place(value)).toFixed(1)}`,
-    );
+    const points = values.map((value, axis) => {
+      const shift = axes[axis].isList ? SPREAD * (rank / byScore.length - 0.5) : 0;
+      return `${x(axis).toFixed(1)},${y(axes[axis].place(value) + shift).toFixed(1)}`;
+    });
     const title = `trial ${record.trial + 1}: ${formatNumber(record.score as number)} after ${record.steps} steps`;
     return `<polyline points="${points.join(" ")}" fill="none" stroke="${colour}" stroke-width="${rank === 0 ? 3.5 : 1.3}" stroke-opacity="${rank === 0 ? 1 : 0.6}"><title>${escapeText(title)}</title></polyline>`;
   });
   const drawn = axes.map(({ label, ticks }, k) => {
-    const marks = ticks.map(
-      ({ at, text }) =>
-        `<line x1="${x(k) - 4}" x2="${x(k) + 4}" y1="${y(at).toFixed(1)}" y2="${y(at).toFixed(1)}" stroke="#555"/><text x="${x(k) - 8}" y="${(y(at) + 4).toFixed(1)}" text-anchor="end" class="tick">${escapeText(text)}</text>`,
-    );
-    return `<line x1="${x(k)}" x2="${x(k)}" y1="${y(0)}" y2="${y(1)}" stroke="#555"/><text x="${x(k)}" y="${MARGIN.top - 18}" text-anchor="middle" class="label">${escapeText(label)}</text>${marks.join("")}`;
+    // The last axis is read from the right.
+    const side = k === axes.length - 1 ? 1 : -1;
+    const anchor = side === 1 ? "start" : "end";
+    const marks = ticks.map(({ at, text }) => {
+      const level = y(at).toFixed(1);
+      return `<line x1="${x(k) - 4}" x2="${x(k) + 4}" y1="${level}" y2="${level}" stroke="#555"/><text x="${x(k) + 8 * side}" y="${(y(at) + 4).toFixed(1)}" text-anchor="${anchor}" class="tick">${escapeText(text)}</text>`;
+    });
+    return `<line x1="${x(k)}" x2="${x(k)}" y1="${y(-SPREAD / 2)}" y2="${y(1 + SPREAD / 2)}" stroke="#555"/><text x="${x(k)}" y="${MARGIN.top - 26}" text-anchor="middle" class="label">${escapeText(label)}</text>${marks.join("")}`;
   });
   const missing = records.length - shown.length;
   const caption = `${shown.length} variants${missing > 0 ? `, ${missing} without a score` : ""}; the thick line is the best, colours go from the best to the worst sixth`;
