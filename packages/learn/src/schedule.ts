@@ -111,3 +111,8 @@ export function computeLearningRate(schedule: Schedule, step: number, steps: num
       );
   }
 }
+
+/** The schedule with its highest rate times `factor`; a stated final rate stays. */
+export function scaleSchedule(schedule: Schedule, factor: number): Schedule {
+  return { ...schedule, value: schedule.value * factor };
+}

@@ -7,6 +7,7 @@ import { critics, prefixParameters } from "../networks/index.ts";
 import { stopGradient } from "../operators/stop-gradient.ts";
 import { concat } from "../operators/structure.ts";
 import type { TrainingPhase } from "../program.ts";
+import { scaleSchedule } from "../schedule.ts";
 import { createInput, type Tensor } from "../tensor.ts";
 import { buildCriticTerms, buildGeneratorLoss, readAdversary } from "./adversary.ts";
 import { type Method, readOptions } from "./method.ts";
@@ -80,10 +81,6 @@ export const gan: Method = {
       "critic.",
     );
     const criticOptions = { prefix: "", labelJitter, penaltyWeight, scaleHu };
-    const criticRate = {
-      ...recipe.learningRate,
-      value: recipe.learningRate.value * criticRateFactor,
-    } as typeof recipe.learningRate;
 
     const generatorPhase: TrainingPhase = {
       name: "generator",
@@ -104,7 +101,7 @@ export const gan: Method = {
       name: "critic",
       group: "critic",
       optimiser: recipe.optimiser,
-      learningRate: criticRate,
+      learningRate: scaleSchedule(recipe.learningRate, criticRateFactor),
     };
     const base = {
       name: recipe.method,

@@ -2,17 +2,12 @@
  * Autoencoder: a network that returns its input through a narrow middle. Its encoder is the feature network φ of
  * perceptual losses, trained on CT instead of photographs.
  */
+import { createTrainingContext } from "../network.ts";
 import { networks } from "../networks/index.ts";
 import { add } from "../operators/arithmetic.ts";
-import {
-  checkPatch,
-  createField,
-  createTrainingContext,
-  listMasks,
-  type Method,
-  readOptions,
-} from "./method.ts";
+import { checkPatch, createField, listMasks, type Method, readOptions } from "./method.ts";
 import { buildContentLosses } from "./paired-setup.ts";
+import { buildSingleProgram } from "./single-program.ts";
 
 /** Autoencoder training. */
 export const autoencoder: Method = {
@@ -32,29 +27,14 @@ export const autoencoder: Method = {
     const context = createTrainingContext("main");
     const isNoisy = noiseHu > 0;
     const output = network.apply(isNoisy ? add(input, noise) : input, context);
-    return {
-      name: recipe.method,
-      description: recipe,
-      groups: { main: network.parameters },
+    const noised = { input: noise, distribution: { kind: "normal", mean: 0, sigma: noiseHu } } as const;
+    return buildSingleProgram(recipe, {
+      network,
       fields,
-      phases: [
-        {
-          name: "train",
-          group: "main",
-          inputs: [input],
-          random: [
-            ...(isNoisy
-              ? [{ input: noise, distribution: { kind: "normal", mean: 0, sigma: noiseHu } as const }]
-              : []),
-            ...listMasks(context),
-          ],
-          losses: buildContentLosses(recipe, output, input),
-          assignments: context.assignments,
-          optimiser: recipe.optimiser,
-          learningRate: recipe.learningRate,
-        },
-      ],
-      networks: { main: network },
-    };
+      inputs: [input],
+      random: [...(isNoisy ? [noised] : []), ...listMasks(context)],
+      losses: buildContentLosses(recipe, output, input),
+      assignments: context.assignments,
+    });
   },
 };

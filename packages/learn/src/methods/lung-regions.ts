@@ -3,16 +3,10 @@
  * 32 × 32 and 64 × 64). What comes out is one network with the gate inside (lung-split).
  */
 import { LearnError } from "../errors.ts";
+import { createTrainingContext } from "../network.ts";
 import { createLungSplit, networks } from "../networks/index.ts";
 import type { TrainingPhase } from "../program.ts";
-import {
-  checkPatch,
-  createField,
-  createTrainingContext,
-  listMasks,
-  type Method,
-  readOptions,
-} from "./method.ts";
+import { checkPatch, createField, listMasks, type Method, readOptions } from "./method.ts";
 import { buildContentLosses } from "./paired-setup.ts";
 
 /** Two networks by region. */

@@ -4,7 +4,7 @@
  */
 import { LearnError } from "../errors.ts";
 import type { LossOptions } from "../losses/index.ts";
-import { createTrainingContext, type Network, type TrainingContext } from "../network.ts";
+import type { Network, TrainingContext } from "../network.ts";
 import type { OptimiserOptions } from "../optimisers.ts";
 import type { BatchField, RandomInput, TrainingProgram } from "../program.ts";
 import type { Schedule } from "../schedule.ts";
@@ -112,10 +112,6 @@ export function checkPatch(network: Network, sides: readonly number[]): void {
 }
 
 /** The random inputs that layers asked a context for. */
-export function listMasks(...contexts: readonly TrainingContext[]): RandomInput[] {
-  return contexts.flatMap(({ masks }) =>
-    masks.map(({ mask, keep }) => ({ input: mask, distribution: { kind: "bernoulli", keep } as const })),
-  );
+export function listMasks({ masks }: TrainingContext): RandomInput[] {
+  return masks.map(({ mask, keep }) => ({ input: mask, distribution: { kind: "bernoulli", keep } }));
 }
-
-export { createTrainingContext };

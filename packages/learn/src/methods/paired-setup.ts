@@ -5,7 +5,7 @@
  */
 import { LearnError } from "../errors.ts";
 import { losses } from "../losses/index.ts";
-import type { Network } from "../network.ts";
+import { type Assignment, createTrainingContext, type Network } from "../network.ts";
 import { networks } from "../networks/index.ts";
 import { add, mul, sub } from "../operators/arithmetic.ts";
 import { conv2d } from "../operators/convolution.ts";
@@ -13,7 +13,7 @@ import { concat, expand, slice } from "../operators/structure.ts";
 import type { BatchField, RandomInput } from "../program.ts";
 import { createConstant, createInput, type Tensor } from "../tensor.ts";
 import type { LossTerm } from "../train-step.ts";
-import { checkPatch, createField, createTrainingContext, listMasks, type MethodRecipe } from "./method.ts";
+import { checkPatch, createField, listMasks, type MethodRecipe } from "./method.ts";
 
 /** The loss terms of a recipe between a prediction and a target; a second term of one name gets a number. */
 export function buildContentLosses(
@@ -48,7 +48,7 @@ export interface PairedSetup {
   readonly prediction: Tensor;
   readonly target: Tensor;
   readonly random: readonly RandomInput[];
-  readonly assignments: ReturnType<typeof createTrainingContext>["assignments"];
+  readonly assignments: readonly Assignment[];
 }
 
 /** One channel of an image, picked by a constant convolution so that the graph holds no image size. */

@@ -7,39 +7,19 @@
 import type { TrainingProgram } from "../program.ts";
 import { type Method, type MethodRecipe, readOptions } from "./method.ts";
 import { buildContentLosses, createPairedSetup, type PairedSetupOptions } from "./paired-setup.ts";
+import { buildSingleProgram } from "./single-program.ts";
 
 function buildPairedProgram(
   recipe: MethodRecipe,
   options: PairedSetupOptions & { readonly isSymmetric?: boolean },
 ): TrainingProgram {
-  const { network, fields, inputs, image, prediction, target, random, assignments } = createPairedSetup(
-    recipe,
-    options,
-  );
-  const terms = buildContentLosses(recipe, prediction, target);
+  const { image, prediction, target, ...single } = createPairedSetup(recipe, options);
+  const losses = buildContentLosses(recipe, prediction, target);
   if (options.isSymmetric) {
-    const swapped = buildContentLosses(recipe, network.apply(target), image);
-    for (const [name, term] of Object.entries(swapped)) terms[`${name}-swapped`] = term;
+    const swapped = buildContentLosses(recipe, single.network.apply(target), image);
+    for (const [name, term] of Object.entries(swapped)) losses[`${name}-swapped`] = term;
   }
-  return {
-    name: recipe.method,
-    description: recipe,
-    groups: { main: network.parameters },
-    fields,
-    phases: [
-      {
-        name: "train",
-        group: "main",
-        inputs,
-        random,
-        losses: terms,
-        assignments,
-        optimiser: recipe.optimiser,
-        learningRate: recipe.learningRate,
-      },
-    ],
-    networks: { main: network },
-  };
+  return buildSingleProgram(recipe, { ...single, losses });
 }
 
 /** Paired regression. */

@@ -11,19 +11,11 @@ import {
   buildSureLoss,
   drawNeighbourSelectors,
 } from "../losses/index.ts";
-import type { Network } from "../network.ts";
+import { createTrainingContext, type Network } from "../network.ts";
 import { networks } from "../networks/index.ts";
-import type { TrainingPhase, TrainingProgram } from "../program.ts";
 import { createInput } from "../tensor.ts";
-import {
-  checkPatch,
-  createField,
-  createTrainingContext,
-  listMasks,
-  type Method,
-  type MethodRecipe,
-  readOptions,
-} from "./method.ts";
+import { checkPatch, createField, listMasks, type Method, type MethodRecipe, readOptions } from "./method.ts";
+import { buildSingleProgram } from "./single-program.ts";
 
 function openNetwork(recipe: MethodRecipe): Network {
   const network = networks.get(recipe.networks.main.name)(recipe.networks.main.config);
@@ -38,31 +30,6 @@ function openNetwork(recipe: MethodRecipe): Network {
 }
 
 const FIELDS = { input: { channels: 1, scale: 1 } } as const;
-
-function buildProgram(
-  recipe: MethodRecipe,
-  network: Network,
-  phase: Pick<TrainingPhase, "inputs" | "losses" | "random" | "assignments">,
-  prepare?: TrainingProgram["prepare"],
-): TrainingProgram {
-  return {
-    name: recipe.method,
-    description: recipe,
-    groups: { main: network.parameters },
-    fields: FIELDS,
-    phases: [
-      {
-        name: "train",
-        group: "main",
-        ...phase,
-        optimiser: recipe.optimiser,
-        learningRate: recipe.learningRate,
-      },
-    ],
-    ...(prepare ? { prepare } : {}),
-    networks: { main: network },
-  };
-}
 
 /** Blind spots of a batch: where they are, and the image with them filled. */
 export interface BlindSpots {
@@ -157,20 +124,18 @@ export const noise2void: Method = {
     );
     const context = createTrainingContext("main");
     const images = { prediction: network.apply(blind, context), target: input, mask };
-    return buildProgram(
-      recipe,
+    return buildSingleProgram(recipe, {
       network,
-      {
-        inputs: [input, blind, mask],
-        losses: { masked: { value: buildMaskedLoss(images, { scale: scaleHu, power }) } },
-        random: listMasks(context),
-        assignments: context.assignments,
-      },
-      (batch, random) => ({
+      fields: FIELDS,
+      inputs: [input, blind, mask],
+      losses: { masked: { value: buildMaskedLoss(images, { scale: scaleHu, power }) } },
+      random: listMasks(context),
+      assignments: context.assignments,
+      prepare: (batch, random) => ({
         ...batch,
         ...drawBlindSpots(batch.input, random, { batch: recipe.batch, rows, columns, share, radius, spread }),
       }),
-    );
+    });
   },
 };
 
@@ -199,12 +164,13 @@ export const neighbor2neighbor: Method = {
     const [first, second] = ["first", "second"].map((name) => createInput(name, half));
     const apply = (images: typeof input): typeof input => network.apply(images);
     const loss = buildNeighbourLoss(input, apply, { first, second }, { gamma, scale: scaleHu });
-    return buildProgram(
-      recipe,
+    return buildSingleProgram(recipe, {
       network,
-      { inputs: [input, first, second], losses: { neighbour: { value: loss } } },
-      (drawn, random) => ({ ...drawn, ...drawNeighbourSelectors(input.shape, random) }),
-    );
+      fields: FIELDS,
+      inputs: [input, first, second],
+      losses: { neighbour: { value: loss } },
+      prepare: (drawn, random) => ({ ...drawn, ...drawNeighbourSelectors(input.shape, random) }),
+    });
   },
 };
 
@@ -228,7 +194,9 @@ export const sure: Method = {
     const probe = createInput("probe", input.shape);
     const apply = (images: typeof input): typeof input => network.apply(images);
     const loss = buildSureLoss(input, apply, { sigmaHu, probe, probeHu, scale: scaleHu });
-    return buildProgram(recipe, network, {
+    return buildSingleProgram(recipe, {
+      network,
+      fields: FIELDS,
       inputs: [input],
       random: [{ input: probe, distribution: { kind: "sign" } }],
       losses: { sure: { value: loss } },

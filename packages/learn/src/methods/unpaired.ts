@@ -22,6 +22,7 @@ import {
   prefixParameters,
 } from "../networks/index.ts";
 import { joinParameters, type TrainingPhase, type TrainingProgram } from "../program.ts";
+import { scaleSchedule } from "../schedule.ts";
 import { createInput, type Tensor } from "../tensor.ts";
 import type { LossTerm } from "../train-step.ts";
 import { buildCriticTerms, buildGeneratorLoss, readAdversary } from "./adversary.ts";
@@ -175,10 +176,7 @@ function buildUnpairedProgram(
     random: [...verdictY.random, ...verdictX.random],
     losses: { ...verdictY.losses, ...verdictX.losses },
     optimiser: recipe.optimiser,
-    learningRate: {
-      ...recipe.learningRate,
-      value: recipe.learningRate.value * criticRateFactor,
-    } as typeof recipe.learningRate,
+    learningRate: scaleSchedule(recipe.learningRate, criticRateFactor),
   };
   const digest = numbers.perceptualWeight > 0 ? (resources?.features?.digest ?? null) : null;
   return {
